@@ -1,0 +1,187 @@
+"""What goes wrong: one hierarchy, each error with a stable code, a meaning and a next step.
+
+Every error says what happened to what (``message``), that nothing was lost or what was
+(``safe``), and what to do now (``hint``). Faces print these three; scripts read ``code`` and
+``exit_status``. No error text ever holds a secret.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LifebuoyError(Exception):
+    """Base of all errors.
+
+    ``code`` is stable across releases. ``exit_status`` is what the command line returns:
+    1 failed, 2 bad input, 3 refused as things are, 4 not found, 5 busy, 6 host trouble.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 1
+    default_safe: ClassVar[str] = "Nothing was changed."
+
+    def __init__(self, message: str, *, hint: str = "", safe: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.safe = self.default_safe if safe is None else safe
+
+
+class BadInput(LifebuoyError):
+    """An argument cannot be used; nothing was touched."""
+
+    code = "bad-input"
+    exit_status = 2
+
+
+class PasswordRefused(BadInput):
+    """The rescue password breaks the rule; the message names which part."""
+
+    code = "password-refused"
+
+
+class Refused(LifebuoyError):
+    """The request is understood but not possible as things are."""
+
+    code = "refused"
+    exit_status = 3
+
+
+class NotAllowed(Refused):
+    """The table of what may be done in which state says no."""
+
+    code = "not-allowed"
+
+
+class ConsentNeeded(Refused):
+    """The instance runs and the user has not consented to a forced shutdown."""
+
+    code = "consent-needed"
+
+
+class CannotRescue(Refused):
+    """The definition cannot be rescued; the message says which part and why."""
+
+    code = "cannot-rescue"
+
+
+class DefinitionChanged(Refused):
+    """Somebody edited the definition during the stay; the user must say keep or drop."""
+
+    code = "definition-changed"
+
+
+class StillMounted(Refused):
+    """A file system of the guest is still in use inside the rescue system."""
+
+    code = "still-mounted"
+
+
+class AccelerationUnusable(Refused):
+    """The definition asks for KVM and KVM does no real work on this host."""
+
+    code = "kvm-unusable"
+
+
+class NoSpace(Refused):
+    """The storage has not enough room for the media of a stay."""
+
+    code = "no-space"
+
+
+class ImageUnusable(Refused):
+    """The rescue image is missing, altered, or not usable for this instance."""
+
+    code = "image-unusable"
+
+
+class NotFound(LifebuoyError):
+    """Nothing by that name."""
+
+    code = "not-found"
+    exit_status = 4
+
+
+class InstanceNotFound(NotFound):
+    """No instance by that name, UUID or id."""
+
+    code = "instance-not-found"
+
+
+class ImageNotFound(NotFound):
+    """No rescue image by that id."""
+
+    code = "image-not-found"
+
+
+class Busy(LifebuoyError):
+    """Another caller is at work on the same thing."""
+
+    code = "busy"
+    exit_status = 5
+
+
+class HostTrouble(LifebuoyError):
+    """The host, its libvirt or its QEMU did not do what was asked."""
+
+    code = "host-trouble"
+    exit_status = 6
+
+
+class CannotConnect(HostTrouble):
+    """No connection to libvirt."""
+
+    code = "cannot-connect"
+
+
+class AgentUnavailable(HostTrouble):
+    """The guest agent does not answer."""
+
+    code = "agent-unavailable"
+
+
+class TimedOut(HostTrouble):
+    """Something did not happen within its deadline."""
+
+    code = "timed-out"
+
+
+class MissingTool(HostTrouble):
+    """A program is missing on this machine; the hint names the package that has it."""
+
+    code = "missing-tool"
+
+
+class BuildFailed(LifebuoyError):
+    """Building an image failed; nothing half-made was left."""
+
+    code = "build-failed"
+
+
+class StepFailed(LifebuoyError):
+    """A step of an operation failed and what was done before it was undone.
+
+    ``step`` is the step's name; ``cause`` the error that it raised.
+    """
+
+    code = "step-failed"
+
+    def __init__(self, step: str, cause: LifebuoyError, *, safe: str) -> None:
+        super().__init__(f"step '{step}' failed: {cause.message}", hint=cause.hint, safe=safe)
+        self.step = step
+        self.cause = cause
+
+
+class Cancelled(LifebuoyError):
+    """The user stopped the operation; it was rolled back."""
+
+    code = "cancelled"
+    exit_status = 130
+
+
+class StayUnreadable(LifebuoyError):
+    """The record of a stay in a domain's metadata is damaged or made by a newer version."""
+
+    code = "stay-unreadable"
+    exit_status = 6
