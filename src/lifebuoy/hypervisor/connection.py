@@ -1,0 +1,119 @@
+"""Opening libvirt: which URI, and what the embedded driver needs first. Not its use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+import libvirt
+
+from lifebuoy.errors import BadInput, Busy, CannotConnect
+from lifebuoy.hypervisor.eventloop import start_event_loop
+from lifebuoy.hypervisor.host import Host
+from lifebuoy.hypervisor.link import Link
+from lifebuoy.hypervisor.translation import message
+from lifebuoy.hypervisor.uri import UriFacts, embedded_uri, facts
+
+SYSTEM_URI: Final = "qemu:///system"
+SESSION_URI: Final = "qemu:///session"
+_SESSION_DAEMONS: Final = ("virtqemud", "libvirtd")
+
+
+def connect(uri: str | None, *, state_dir: Path) -> Host:
+    """Open the host at ``uri``; without one, the first that answers.
+
+    Tried are ``qemu:///system``, for an ordinary user ``qemu:///session``, and the embedded
+    driver below ``state_dir``; the uri ``embed`` asks for the last.
+
+    Raises:
+        CannotConnect: no libvirt there.
+        Busy: another process has the embedded driver open.
+        BadInput: not a URI, or a folder whose name is too long.
+    """
+    start_event_loop()
+    if uri is None:
+        return _first_answering(state_dir)
+    if uri == "embed":
+        return _open_embedded(state_dir / "embed")
+    known = facts(uri)
+    if known.is_embedded:
+        if known.root is None:
+            raise BadInput(f"no folder in '{uri}'", hint="qemu:///embed?root=/path/to/folder")
+        return _open_embedded(known.root)
+    try:
+        return _open(known)
+    except libvirt.libvirtError as exc:
+        raise CannotConnect(
+            f"cannot connect to '{uri}': {message(exc)}", hint=_connect_hint(known)
+        ) from exc
+
+
+def _first_answering(state_dir: Path) -> Host:
+    candidates = [SYSTEM_URI]
+    if os.geteuid() != 0 and any(_installed(daemon) for daemon in _SESSION_DAEMONS):
+        candidates.append(SESSION_URI)
+    for uri in candidates:
+        try:
+            return _open(facts(uri))
+        except libvirt.libvirtError:
+            continue  # the next one is the answer to this
+    return _open_embedded(state_dir / "embed")
+
+
+def _open(known: UriFacts) -> Host:
+    return Host(Link(libvirt.open(known.uri), known))
+
+
+def _open_embedded(root: Path) -> Host:
+    uri = embedded_uri(root)
+    try:
+        _prepare(root)
+    except OSError as exc:
+        raise CannotConnect(f"cannot use the folder '{root}': {exc.strerror}") from exc
+    try:
+        return _open(facts(uri))
+    except libvirt.libvirtError as exc:
+        words = message(exc)
+        if "pid file" in words:
+            raise Busy(
+                f"another process uses the embedded libvirt in '{root}'",
+                hint="it serves one process at a time: wait for the other one, or connect to "
+                "qemu:///system or qemu:///session, which serve many",
+            ) from exc
+        raise CannotConnect(
+            f"cannot open the embedded libvirt in '{root}': {words}",
+            hint="it needs libvirt's QEMU driver: install libvirt-daemon-driver-qemu "
+            "(Debian, Ubuntu) or libvirt-daemon-driver-qemu (Fedora, RHEL)",
+        ) from exc
+
+
+def _prepare(root: Path) -> None:
+    """Make the folder, and a qemu.conf for a driver without daemons beside it."""
+    config = root / "etc" / "qemu.conf"
+    config.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if config.exists():
+        return
+    # virtlogd is no part of the embedded driver, and confinement profiles know other folders.
+    lines = ['stdio_handler = "file"', 'security_driver = "none"']
+    if os.geteuid() == 0:
+        # Without these libvirt wants a user libvirt-qemu, and gives the files to it.
+        lines += ['user = "root"', 'group = "root"', "remember_owner = 0"]
+    config.write_text("\n".join(lines) + "\n")
+
+
+def _installed(program: str) -> bool:
+    path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/libexec"
+    return shutil.which(program, path=path) is not None
+
+
+def _connect_hint(known: UriFacts) -> str:
+    if known.ssh_destination:
+        return (
+            f"check that 'ssh {known.ssh_destination} virsh -c qemu:///system list' works: an SSH "
+            "key without a prompt, libvirt on that host, and membership of its group libvirt"
+        )
+    if known.uri == SYSTEM_URI:
+        return "start libvirt (systemctl start libvirtd) and be a member of the group libvirt"
+    return "check the URI and that libvirt runs there"

@@ -1,0 +1,178 @@
+"""Small files on the host, such as NVRAM, read and written where they are.
+
+On this machine plain file I/O, where we may; else through a transient directory pool over the
+file's folder, which every member of group libvirt may make. Not the media store.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import libvirt
+
+from lifebuoy.errors import BadInput, HostTrouble, NotFound
+from lifebuoy.hypervisor import poolxml, streams
+from lifebuoy.hypervisor.link import Link
+from lifebuoy.hypervisor.pool import refresh
+from lifebuoy.hypervisor.storage import PRIVATE_MODE
+from lifebuoy.hypervisor.translation import as_ours, code, translated
+
+
+class HostFiles:
+    """File access on the host behind ``link``."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def read(self, path: str) -> bytes:
+        """The whole content.
+
+        Raises:
+            NotFound: no such file.
+        """
+        _check(path)
+        if self._is_local():
+            try:
+                return Path(path).read_bytes()
+            except FileNotFoundError as exc:
+                raise NotFound(f"no file '{path}' on the host") from exc
+            except PermissionError:
+                pass  # the daemon may read what we may not
+        with self._link.side() as conn, _volume(conn, path) as (_pool, volume):
+            if volume is None:
+                raise NotFound(f"no file '{path}' on the host")
+            with translated(f"read '{path}'"):
+                return streams.receive(conn, lambda stream: volume.download(stream, 0, 0, 0))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Replace the content, keeping owner and mode; create the file (0600) if it is not there.
+
+        Through a pool the content is written in place: after an interruption write it again.
+        """
+        _check(path)
+        if self._is_local() and _write_local(Path(path), data):
+            return
+        with (
+            self._link.side() as conn,
+            _volume(conn, path) as (pool, found),
+            translated(f"write '{path}'"),
+        ):
+            volume = _fitting(pool, found, PurePosixPath(path).name, len(data))
+            streams.send(
+                conn,
+                lambda stream: volume.upload(stream, 0, len(data), 0),
+                streams.chunks(data),
+                lambda _done: None,
+            )
+
+    def exists(self, path: str) -> bool | None:
+        """Whether the file is there; None where that cannot be known."""
+        _check(path)
+        if self._is_local():
+            try:
+                return Path(path).stat() is not None
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            except PermissionError:
+                pass
+        try:
+            with self._link.side() as conn, _volume(conn, path) as (_pool, volume):
+                return volume is not None
+        except HostTrouble:
+            return None
+
+    def _is_local(self) -> bool:
+        # The test driver is a play host: its paths are not this machine's, but there are no others.
+        return not self._link.facts.is_remote
+
+
+def _check(path: str) -> None:
+    if not path.startswith("/") or path.endswith("/") or ".." in PurePosixPath(path).parts:
+        raise BadInput(f"not an absolute path of a file: '{path}'")
+
+
+def _write_local(path: Path, data: bytes) -> bool:
+    """Replace the file as a whole; False where this user may not."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.touch(mode=0o600, exist_ok=False)
+    except PermissionError:
+        return False
+    try:
+        with draft.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        if path.exists():
+            owner = path.stat()
+            os.chown(draft, owner.st_uid, owner.st_gid)
+            shutil.copystat(path, draft)
+        draft.replace(path)
+    except PermissionError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+@contextmanager
+def _volume(conn: Any, path: str) -> Iterator[tuple[Any, Any | None]]:
+    """The pool over the file's folder and the file's volume, or None if there is no such file."""
+    file = PurePosixPath(path)
+    with _pool_over(conn, str(file.parent)) as pool:
+        try:
+            volume = pool.storageVolLookupByName(file.name)
+        except libvirt.libvirtError as exc:
+            if code(exc) != libvirt.VIR_ERR_NO_STORAGE_VOL:
+                raise as_ours(exc, f"look for '{path}'", error=HostTrouble) from exc
+            volume = None
+        yield pool, volume
+
+
+@contextmanager
+def _pool_over(conn: Any, folder: str) -> Iterator[Any]:
+    """An active, fresh pool over ``folder``: the one there is, or one of ours for the block."""
+    pool, ours = _find_or_make(conn, folder)
+    try:
+        refresh(pool)
+        yield pool
+    finally:
+        if ours:
+            with translated(f"close the storage pool over '{folder}'"):
+                pool.destroy()
+
+
+def _find_or_make(conn: Any, folder: str) -> tuple[Any, bool]:
+    try:
+        pool = conn.storagePoolLookupByTargetPath(folder)
+        if pool.isActive():
+            return pool, False
+        with translated(f"start the storage pool over '{folder}'"):
+            pool.create(0)
+        return pool, True
+    except libvirt.libvirtError as exc:
+        if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
+            raise as_ours(exc, f"look for a storage pool over '{folder}'") from exc
+    xml = poolxml.directory_pool(f"lifebuoy-{secrets.token_hex(4)}", folder)
+    with translated(f"open '{folder}' on the host", error=HostTrouble):
+        return conn.storagePoolCreateXML(xml, 0), True
+
+
+def _fitting(pool: Any, volume: Any | None, name: str, size: int) -> Any:
+    """A volume of that size: an upload does not shorten a file, so make it anew if it differs."""
+    access = None
+    if volume is not None:
+        old = volume.XMLDesc(0)
+        if poolxml.file_size(old) == size:
+            return volume
+        access = poolxml.permissions_of(old)
+        volume.delete(0)
+    if access is None:
+        access = poolxml.permissions(PRIVATE_MODE)
+    return pool.createXML(poolxml.raw_volume(name, size, access), 0)

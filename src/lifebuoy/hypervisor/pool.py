@@ -1,0 +1,217 @@
+"""The media store as a libvirt storage pool: works for members of group libvirt, near and far.
+
+A persistent directory pool named 'lifebuoy', made on first use, or an existing pool chosen by
+its owner. Wiping or deleting a volume in use is not refused by libvirt: the caller guards.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import libvirt
+from lxml import etree
+
+from lifebuoy.errors import CannotConnect, HostTrouble, LifebuoyError, NoSpace, NotFound, Refused
+from lifebuoy.hypervisor import poolxml, streams
+from lifebuoy.hypervisor.link import Link
+from lifebuoy.hypervisor.storage import (
+    PRIVATE_MODE,
+    SHARED_MODE,
+    MediaFile,
+    Progress,
+    check_name,
+    size_of,
+)
+from lifebuoy.hypervisor.translation import as_ours, code, translated
+
+POOL_NAME: Final = "lifebuoy"
+POOL_VARIABLE: Final = "LIFEBUOY_POOL"
+SYSTEM_FOLDER: Final = Path("/var/lib/lifebuoy/media")
+_REFRESH_DEADLINE_S: Final = 10.0
+
+
+class PoolStore:
+    """``MediaStore`` over a directory pool. ``folder`` is where a missing pool is made."""
+
+    def __init__(self, link: Link, *, pool: str, folder: Path | None) -> None:
+        self._link = link
+        self._pool = open_pool(link.conn, pool, folder)
+        with translated(f"look at the storage pool '{pool}'"):
+            self._name = str(self._pool.name())
+            self._folder = etree.fromstring(self._pool.XMLDesc(0)).findtext("target/path") or ""
+
+    @property
+    def location(self) -> str:
+        return f"pool '{self._name}' ({self._folder})"
+
+    def put(
+        self, name: str, data: bytes | Path, *, shared: bool, progress: Progress | None = None
+    ) -> MediaFile:
+        check_name(name)
+        total = size_of(data)
+        free = self.free_bytes()
+        if total > free:
+            raise NoSpace(
+                f"{self.location} has {free} bytes left, '{name}' needs {total}",
+                hint="make room there, or choose another pool with LIFEBUOY_POOL",
+            )
+        volume = self._create(name, total, SHARED_MODE if shared else PRIVATE_MODE)
+        if volume is None:
+            raise Refused(f"'{name}' is already in {self.location}")
+        try:
+            self._upload(name, data, total, progress)
+            return self._media(volume)
+        except BaseException:
+            self.remove(name, wipe=False)
+            raise
+
+    def find(self, name: str) -> MediaFile | None:
+        volume = self._volume(name)
+        return None if volume is None else self._media(volume)
+
+    def list(self) -> list[MediaFile]:
+        refresh(self._pool)
+        with translated(f"list {self.location}"):
+            found = [self._media(volume) for volume in self._pool.listAllVolumes(0)]
+        return sorted(found, key=lambda media: media.name)
+
+    def read(self, name: str) -> bytes:
+        if self._volume(name) is None:
+            raise NotFound(f"'{name}' is not in {self.location}")
+        with translated(f"read '{name}' from {self.location}"), self._link.side() as conn:
+            volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
+            return streams.receive(conn, lambda stream: volume.download(stream, 0, 0, 0))
+
+    def remove(self, name: str, *, wipe: bool) -> None:
+        volume = self._volume(name)
+        if volume is None:
+            return
+        try:
+            if wipe and volume.info()[1] > 0:
+                volume.wipe(0)
+            volume.delete(0)
+        except libvirt.libvirtError as exc:
+            if code(exc) != libvirt.VIR_ERR_NO_STORAGE_VOL:
+                raise as_ours(exc, f"remove '{name}' from {self.location}") from exc
+
+    def claim(self, name: str, content: bytes) -> bool:
+        check_name(name)
+        if self._create(name, len(content), PRIVATE_MODE) is None:
+            return False
+        if content:
+            try:
+                self._upload(name, content, len(content), None)
+            except BaseException:
+                self.remove(name, wipe=False)
+                raise
+        return True
+
+    def free_bytes(self) -> int:
+        refresh(self._pool)
+        with translated(f"ask for the free space of {self.location}"):
+            return int(self._pool.info()[3])
+
+    def _create(self, name: str, size: int, mode: int) -> Any | None:
+        """A new volume, or None if the name is taken: by a volume, or by a file unseen so far."""
+        xml = poolxml.raw_volume(name, size, poolxml.permissions(mode))
+        try:
+            return self._pool.createXML(xml, 0)
+        except libvirt.libvirtError as exc:
+            taken = code(exc) == libvirt.VIR_ERR_STORAGE_VOL_EXIST
+            if taken or self._volume(name) is not None:
+                return None
+            raise as_ours(exc, f"create '{name}' in {self.location}") from exc
+
+    def _upload(self, name: str, data: bytes | Path, total: int, progress: Progress | None) -> None:
+        with translated(f"upload '{name}' to {self.location}"), self._link.side() as conn:
+            volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
+            streams.send(
+                conn,
+                lambda stream: volume.upload(stream, 0, total, 0),
+                streams.chunks(data),
+                lambda done: progress(done, max(total, done)) if progress else None,
+            )
+
+    def _volume(self, name: str) -> Any | None:
+        """The volume; files that QEMU or libvirt itself made are seen after a refresh."""
+        check_name(name)
+        for attempt in ("known", "refreshed"):
+            try:
+                return self._pool.storageVolLookupByName(name)
+            except libvirt.libvirtError as exc:
+                if code(exc) != libvirt.VIR_ERR_NO_STORAGE_VOL:
+                    raise as_ours(exc, f"look for '{name}' in {self.location}") from exc
+            if attempt == "known":
+                refresh(self._pool)
+        return None
+
+    def _media(self, volume: Any) -> MediaFile:
+        with translated(f"look at a file in {self.location}"):
+            return MediaFile(str(volume.name()), str(volume.path()), int(volume.info()[1]))
+
+
+def open_pool(conn: Any, name: str, folder: Path | None) -> Any:
+    """The active pool ``name``; made as a directory pool over ``folder`` if it is not there."""
+    try:
+        pool = conn.storagePoolLookupByName(name)
+    except libvirt.libvirtError as exc:
+        if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
+            raise as_ours(exc, f"look for the storage pool '{name}'", error=CannotConnect) from exc
+        if folder is None:
+            raise NotFound(
+                f"there is no storage pool '{name}'",
+                hint="virsh pool-list --all shows those there are; "
+                f"{POOL_VARIABLE} names the one to use",
+            ) from exc
+        pool = _make_pool(conn, name, folder)
+    with translated(f"start the storage pool '{name}'"):
+        if not pool.isActive():
+            _activate(pool)
+    return pool
+
+
+def _make_pool(conn: Any, name: str, folder: Path) -> Any:
+    # 0711: QEMU's own user must be able to pass through to a file, nobody to list them.
+    xml = poolxml.directory_pool(name, str(folder), mode=0o711)
+    with translated(f"make the storage pool '{name}' in {folder}"):
+        pool = conn.storagePoolDefineXML(xml, 0)
+        try:
+            _activate(pool)
+            pool.setAutostart(1)
+        except BaseException:
+            if not pool.isActive():
+                pool.undefine()
+            raise
+    return pool
+
+
+def _activate(pool: Any) -> None:
+    """Build the folder if needed and start; another caller may be faster at either."""
+    try:
+        pool.create(libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD)
+    except libvirt.libvirtError as exc:
+        if pool.isActive():
+            return
+        if code(exc) != libvirt.VIR_ERR_INVALID_ARG:
+            raise
+        pool.create(0)  # a kind of pool, or a driver, that builds nothing
+
+
+def refresh(pool: Any) -> None:
+    """Let libvirt look at the folder again; refused while a volume is being made, so try again.
+
+    Raises:
+        HostTrouble: not possible within the deadline.
+    """
+    deadline = time.monotonic() + _REFRESH_DEADLINE_S
+    while True:
+        try:
+            pool.refresh(0)
+            return
+        except libvirt.libvirtError as exc:
+            error: LifebuoyError = as_ours(exc, "refresh the storage pool", error=HostTrouble)
+            if time.monotonic() > deadline or "asynchronous jobs" not in error.message:
+                raise error from exc
+        time.sleep(0.1)

@@ -1,0 +1,79 @@
+"""What a libvirt URI says about where the host is. Pure: nothing is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from lifebuoy.errors import BadInput
+
+#: The embedded driver makes sockets like ROOT/lib/qemu/channel/target/domain-1-NAME/
+#: org.qemu.guest_agent.0; the kernel takes 107 characters. This leaves 8 for the name.
+MAX_ROOT_LENGTH: Final = 42
+
+_REMOTE_TRANSPORTS: Final = frozenset({"ssh", "tls", "tcp", "libssh", "libssh2", "ext"})
+_SSH_TRANSPORTS: Final = frozenset({"ssh", "libssh", "libssh2"})
+
+
+@dataclass(frozen=True, slots=True)
+class UriFacts:
+    """What we need to know of a URI."""
+
+    uri: str
+    driver: str
+    is_embedded: bool
+    is_remote: bool
+    is_session: bool
+    ssh_destination: str | None
+    root: Path | None
+
+
+def embedded_uri(root: Path) -> str:
+    """The URI of the embedded driver below ``root``.
+
+    Raises:
+        BadInput: ``root`` is not absolute, or too long for the sockets below it.
+    """
+    if not root.is_absolute():
+        raise BadInput(f"the folder of the embedded libvirt must be an absolute path: {root}")
+    if len(str(root)) > MAX_ROOT_LENGTH:
+        raise BadInput(
+            f"the folder of the embedded libvirt is too long for UNIX sockets: {root}",
+            hint=f"use a path of at most {MAX_ROOT_LENGTH} characters, or qemu:///session",
+        )
+    return f"qemu:///embed?root={root}"
+
+
+def facts(uri: str) -> UriFacts:
+    """Take ``uri`` apart.
+
+    Raises:
+        BadInput: not a libvirt URI.
+    """
+    parts = urlsplit(uri)
+    if not parts.scheme:
+        raise BadInput(f"not a libvirt URI: '{uri}'", hint="for example qemu:///system")
+    driver, _, transport = parts.scheme.partition("+")
+    try:
+        host, port = parts.hostname or "", parts.port
+    except ValueError as exc:
+        raise BadInput(f"not a libvirt URI: '{uri}'") from exc
+    embedded = parts.path == "/embed"
+    roots = parse_qs(parts.query).get("root", [])
+    destination = None
+    if transport in _SSH_TRANSPORTS:
+        # The user may hold an "@" of its own, so the last one counts (as urlsplit does).
+        user = unquote(parts.username) + "@" if parts.username else ""
+        name = f"[{host}]" if ":" in host else host or "localhost"
+        destination = f"{user}{name}" + (f":{port}" if port else "")
+    return UriFacts(
+        uri=uri,
+        driver=driver,
+        is_embedded=embedded,
+        is_remote=bool(host) or transport in _REMOTE_TRANSPORTS,
+        is_session=parts.path == "/session",
+        ssh_destination=destination,
+        root=Path(roots[0]) if embedded and roots else None,
+    )
