@@ -1,0 +1,1 @@
+"""Operations: which steps, in which order, undone how. Knows nothing of terminals or HTTP."""

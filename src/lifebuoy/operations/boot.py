@@ -1,0 +1,135 @@
+"""Watches an instance boot: did it reach a login, is it still at it, or does it not boot?
+
+Signs: its serial console, its guest agent, a DHCP lease, the text at which it stopped. A verdict
+is given from what was seen and says so; silence within the deadline is 'still booting'.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from lifebuoy.errors import HostTrouble
+from lifebuoy.hypervisor import Domain, SerialConsole
+from lifebuoy.model import BootVerdict
+
+_LOGIN: Final = re.compile(rb"(^|[\r\n])[^\r\n]{0,80}\blogin: ?")
+#: What a machine says that will not get further by itself.
+_DEAD: Final = re.compile(
+    rb"grub rescue>|grub>|Kernel panic - not syncing|\(initramfs\)|"
+    rb"You are in (emergency|rescue) mode|Cannot open access to console|"
+    rb"No bootable device|Boot failed: not a bootable disk|dracut:/#|"
+    rb"BdsDxe: No bootable option",
+    re.IGNORECASE,
+)
+_ESCAPES: Final = re.compile(rb"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78DEHMc])")
+_POLL_S: Final = 1.0
+#: After a dead end is seen, this much longer is waited: some lines are followed by a way on.
+_SETTLE_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class BootReport:
+    """What was seen of a boot; ``last_seen`` is the last text on the serial console."""
+
+    verdict: BootVerdict
+    sign: str = ""
+    last_seen: str = ""
+    seconds: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """The verdict as a sentence."""
+        if self.verdict is BootVerdict.LOGIN:
+            return f"reached login after {self.seconds:.0f} s ({self.sign})"
+        if self.verdict is BootVerdict.FAILED:
+            return f"does not boot, last seen: {self.last_seen}"
+        if self.verdict is BootVerdict.BOOTING:
+            seen = f", last seen: {self.last_seen}" if self.last_seen else ""
+            return f"still booting after {self.seconds:.0f} s{seen}"
+        return str(self.verdict)
+
+
+def plain(output: bytes) -> bytes:
+    """Serial output without colour codes, cursor moves and carriage returns."""
+    return _ESCAPES.sub(b"", output).replace(b"\r", b"\n")
+
+
+def judge(output: bytes) -> BootVerdict | None:
+    """What serial output says of a boot; None while it says nothing final. Pure."""
+    text = plain(output)
+    if _LOGIN.search(text):
+        return BootVerdict.LOGIN
+    if _DEAD.search(text):
+        return BootVerdict.FAILED
+    return None
+
+
+def last_line(output: bytes) -> str:
+    """The last printed line, shortened, without control characters."""
+    lines = [line.strip() for line in plain(output).decode(errors="replace").split("\n")]
+    told = [line for line in lines if line]
+    return "".join(c for c in told[-1] if c.isprintable())[:160] if told else ""
+
+
+def watch(
+    domain: Domain,
+    serial: SerialConsole | None,
+    *,
+    timeout_s: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> BootReport:
+    """Watch ``domain`` until it is at a login, at a dead end, or ``timeout_s`` is over."""
+    began = clock()
+    output = bytearray()
+    dead_since: float | None = None
+    while True:
+        serial = _read(serial, output)
+        now = clock()
+        verdict = judge(bytes(output))
+        if verdict is BootVerdict.LOGIN:
+            return _report(verdict, "login on the serial console", output, now - began)
+        if verdict is BootVerdict.FAILED:
+            dead_since = dead_since or now
+            if now - dead_since >= _SETTLE_S:
+                return _report(verdict, "", output, now - began)
+        elif not domain.active:
+            return _report(BootVerdict.FAILED, "it stopped", output, now - began)
+        elif _agent_answers(domain):
+            return _report(BootVerdict.LOGIN, "its guest agent answers", output, now - began)
+        if now - began >= timeout_s:
+            sign = "it has an address" if _has_address(domain) else ""
+            return _report(BootVerdict.BOOTING, sign, output, now - began)
+
+
+def _report(verdict: BootVerdict, sign: str, output: bytearray, seconds: float) -> BootReport:
+    return BootReport(verdict, sign, last_line(bytes(output)) or sign, seconds)
+
+
+def _read(serial: SerialConsole | None, output: bytearray) -> SerialConsole | None:
+    """Add what the console says within a moment; None once there is no console any more."""
+    if serial is None:
+        time.sleep(_POLL_S)
+        return None
+    try:
+        output += serial.read(_POLL_S)
+    except (EOFError, HostTrouble):
+        return None
+    return serial
+
+
+def _agent_answers(domain: Domain) -> bool:
+    try:
+        return domain.agent.ping(1)
+    except HostTrouble:
+        return False
+
+
+def _has_address(domain: Domain) -> bool:
+    try:
+        return bool(domain.addresses())
+    except HostTrouble:
+        return False

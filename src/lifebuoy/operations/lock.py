@@ -1,0 +1,144 @@
+"""One operation at a time per instance, whoever asks and from whichever machine.
+
+The lock is a small file in the host's own media store, created atomically through libvirt. It
+names its holder; the lock of a process that is gone is taken over by creating the next number, so
+that of several takers one wins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from lifebuoy.errors import Busy, NotFound
+from lifebuoy.hypervisor import MediaStore
+
+#: A holder on another machine cannot be looked at; it counts as gone after this long.
+_FOREIGN_LIFE_S: Final = 3600.0
+_SETTLE_S: Final = 2.0
+
+
+def _prefix(uuid: str) -> str:
+    return f"lock-{uuid}-"
+
+
+def holder(store: MediaStore, uuid: str) -> str | None:
+    """Who is at work on the instance, in words, or None."""
+    for name in _names(store, uuid):
+        facts = _facts(store, name)
+        if facts is not None and _alive(facts):
+            return f"process {facts.get('pid')} on {facts.get('host')}, since {facts.get('since')}"
+    return None
+
+
+@contextmanager
+def held(store: MediaStore, uuid: str, name: str, doing: str) -> Iterator[None]:
+    """Hold the instance's lock for the block.
+
+    Raises:
+        Busy: somebody else holds it; says who.
+    """
+    mine = _acquire(store, uuid, name, doing)
+    try:
+        yield
+    finally:
+        store.remove(mine, wipe=False)
+
+
+def _acquire(store: MediaStore, uuid: str, name: str, doing: str) -> str:
+    stale = _names(store, uuid)
+    _refuse_if_held(store, uuid, name)
+    number = max((_number(one) for one in stale), default=0) + 1
+    mine = f"{_prefix(uuid)}{number}"
+    if not store.claim(mine, _me(doing)):
+        raise busy(name, holder(store, uuid))
+    others = [one for one in _names(store, uuid) if one not in {mine, *stale}]
+    if any((facts := _facts(store, one)) is not None and _alive(facts) for one in others):
+        store.remove(mine, wipe=False)
+        raise busy(name, holder(store, uuid))
+    for one in stale:
+        store.remove(one, wipe=False)
+    return mine
+
+
+def _refuse_if_held(store: MediaStore, uuid: str, name: str) -> None:
+    who = holder(store, uuid)
+    if who is not None:
+        raise busy(name, who)
+
+
+def busy(name: str, who: str | None) -> Busy:
+    """The error for an instance that ``who`` is at work on."""
+    return Busy(
+        f"somebody else is at work on '{name}'" + (f": {who}" if who else ""),
+        hint="wait for it to end, then ask again",
+    )
+
+
+def _names(store: MediaStore, uuid: str) -> list[str]:
+    wanted = re.compile(re.escape(_prefix(uuid)) + r"\d+")
+    return [file.name for file in store.list() if wanted.fullmatch(file.name)]
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("-")[2])
+
+
+def _me(doing: str) -> bytes:
+    facts = {
+        "host": socket.gethostname(),
+        "boot": _boot_id(),
+        "pid": os.getpid(),
+        "born": _born(os.getpid()),
+        "time": time.time(),
+        "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "doing": doing,
+    }
+    return json.dumps(facts).encode()
+
+
+def _facts(store: MediaStore, name: str) -> dict[str, object] | None:
+    """What the lock says; its content may appear a moment after its name. None if it is gone."""
+    deadline = time.monotonic() + _SETTLE_S
+    while True:
+        try:
+            found = json.loads(store.read(name).rstrip(b"\0"))
+            if isinstance(found, dict):
+                return found
+        except NotFound:
+            return None
+        except ValueError:
+            pass
+        if time.monotonic() > deadline:
+            return {}
+        time.sleep(0.1)
+
+
+def _alive(facts: dict[str, object]) -> bool:
+    if facts.get("host") == socket.gethostname() and facts.get("boot") == _boot_id():
+        pid = facts.get("pid")
+        return isinstance(pid, int) and _born(pid) == facts.get("born")
+    began = facts.get("time")
+    return isinstance(began, float) and time.time() - began < _FOREIGN_LIFE_S
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _born(pid: int) -> str:
+    """When a process began, in the kernel's ticks (field 22 of proc(5)'s stat); '' if gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

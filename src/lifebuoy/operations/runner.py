@@ -1,0 +1,109 @@
+"""Runs an operation: named steps in order, each with its undo; rolled back when one fails.
+
+A step's ``do`` is idempotent, so that an operation can be gone through again from the start.
+Interrupts (Ctrl-C) roll back like failures do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from lifebuoy.errors import Cancelled, HostTrouble, LifebuoyError, StepFailed
+
+_log = structlog.get_logger(__name__)
+
+
+class StepState(StrEnum):
+    """What became of a step."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    UNDONE = "undone"
+    UNDO_FAILED = "undo-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """Told to whoever watches: ``seconds`` since the step began; ``detail`` may be empty."""
+
+    step: str
+    state: StepState
+    seconds: float = 0.0
+    detail: str = ""
+
+
+class Listener(Protocol):
+    """Whoever watches an operation."""
+
+    def __call__(self, event: StepEvent) -> None: ...
+
+
+def nobody(event: StepEvent) -> None:
+    """A listener that ignores everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named piece of work. ``do`` may return a line about what it found."""
+
+    name: str
+    do: Callable[[], str | None]
+    undo: Callable[[], object] | None = None
+
+
+def run(
+    steps: Sequence[Step],
+    listener: Listener = nobody,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Do ``steps`` in order; when one fails, undo it and those before, newest first.
+
+    Raises:
+        StepFailed: names the step and carries its error; ``safe`` says what the undo achieved.
+        Cancelled: the user interrupted; rolled back likewise.
+    """
+    begun: list[Step] = []
+    for step in steps:
+        listener(StepEvent(step.name, StepState.STARTED))
+        started = clock()
+        begun.append(step)
+        try:
+            detail = step.do() or ""
+        except KeyboardInterrupt as error:
+            safe = _roll_back(begun, listener)
+            raise Cancelled(f"interrupted at step '{step.name}'", safe=safe) from error
+        except LifebuoyError as error:
+            listener(StepEvent(step.name, StepState.FAILED, clock() - started, error.message))
+            raise StepFailed(step.name, error, safe=_roll_back(begun, listener)) from error
+        except Exception as error:
+            # A bug or a library's own error: its text may hold anything, so only its kind is told.
+            listener(StepEvent(step.name, StepState.FAILED, clock() - started))
+            trouble = HostTrouble(f"unexpected {type(error).__name__}")
+            raise StepFailed(step.name, trouble, safe=_roll_back(begun, listener)) from error
+        listener(StepEvent(step.name, StepState.DONE, clock() - started, detail))
+
+
+def _roll_back(begun: list[Step], listener: Listener) -> str:
+    failed: list[str] = []
+    for step in reversed(begun):
+        if step.undo is None:
+            continue
+        try:
+            step.undo()
+            listener(StepEvent(step.name, StepState.UNDONE))
+        except Exception as error:  # the rest must be undone all the same
+            words = error.message if isinstance(error, LifebuoyError) else type(error).__name__
+            _log.error("undo_failed", step=step.name, error=words)
+            listener(StepEvent(step.name, StepState.UNDO_FAILED, detail=words))
+            failed.append(f"{step.name}: {words}")
+    if failed:
+        return "NOT everything could be put back: " + "; ".join(failed)
+    return "Everything was put back as it was before."

@@ -1,0 +1,184 @@
+"""How to get into an instance that is in rescue mode, and knowing that it can be got into."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import paramiko
+
+from lifebuoy.hypervisor import Domain, Host
+
+_POLL_S: Final = 0.2
+# A guest that is still starting resets connections; that is no news for the user's terminal.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The ways in. ``ssh_host``/``ssh_port`` are None while no address is known.
+
+    ``via`` is the host to go through (user@host:port of its libvirt URI), or None for this one.
+    ``host_key`` is the public key the rescue system shows ("ssh-ed25519 AAAA..."), or empty.
+    """
+
+    ssh_host: str | None
+    ssh_port: int | None
+    host_key: str
+    via: str | None
+    vnc: str
+    serial: bool
+    user: str = "root"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA256 fingerprint of the host key as ssh-keygen prints it; empty if unknown."""
+        if not self.host_key:
+            return ""
+        digest = hashlib.sha256(base64.b64decode(self.host_key.split()[1])).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What could be seen of a starting rescue system."""
+
+    agent: bool
+    ssh: bool
+
+    @property
+    def words(self) -> str:
+        """The same for a human."""
+        if self.ssh:
+            return "SSH accepts the password" + (", the guest agent answers" if self.agent else "")
+        if self.agent:
+            return "the guest agent answers; SSH was not reached from here"
+        return "neither the guest agent nor SSH answered; look at its screen (VNC)"
+
+
+def find(host: Host, domain: Domain, host_key: str, *, open_way: bool) -> Access:
+    """The ways into ``domain`` now.
+
+    With ``open_way`` a port of the host's loopback is forwarded to a guest whose network is
+    user-mode, if none is yet. Other guests are reached at the address that agent, DHCP leases or
+    ARP tell.
+    """
+    address, port = None, None
+    if domain.active:
+        if domain.user_interfaces():
+            port = domain.forward_ssh() if open_way else domain.forwarded_ssh_port()
+            address = "127.0.0.1" if port else None
+        else:
+            known = [found.ip for found in domain.addresses() if ":" not in found.ip]
+            address, port = (known[0], 22) if known else (None, None)
+    return Access(
+        ssh_host=address,
+        ssh_port=port,
+        host_key=host_key,
+        via=host.ssh_destination if host.is_remote else None,
+        vnc=_vnc(domain),
+        serial="<serial " in domain.xml(live=domain.active),
+    )
+
+
+def wait(
+    find_access: Callable[[], Access],
+    domain: Domain,
+    password: str,
+    *,
+    timeout_s: float,
+    needs_agent: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[Access, Seen]:
+    """Wait until the rescue system lets ``password`` in, or until ``timeout_s`` is over.
+
+    An image without the agent may be without our seed too: then what was seen is returned.
+    """
+    deadline = clock() + timeout_s
+    agent = False
+    access = find_access()
+    while True:
+        if not agent and needs_agent:
+            agent = domain.agent.ping(1)
+        ready_to_try = agent or not needs_agent
+        if ready_to_try:
+            access = find_access()
+            if access.ssh_port and try_login(access, password, timeout_s=10):
+                return access, Seen(agent or domain.agent.ping(1), ssh=True)
+        if clock() >= deadline or not domain.active:
+            return access, Seen(agent, ssh=False)
+        time.sleep(_POLL_S)
+
+
+def try_login(access: Access, password: str, *, timeout_s: float) -> bool:
+    """Whether root's ``password`` is accepted over SSH by the system that shows our host key."""
+    try:
+        with connected(access, password, timeout_s=timeout_s):
+            return True
+    except (OSError, EOFError, paramiko.SSHException):
+        return False
+
+
+@contextmanager
+def connected(access: Access, password: str, *, timeout_s: float) -> Iterator[paramiko.Transport]:
+    """An SSH connection as root. The host key must be the stay's, so that the password goes to
+    the rescue system and to nobody else.
+
+    Raises:
+        OSError, EOFError, paramiko.SSHException: not reached, another host key, not accepted.
+    """
+    wanted = None
+    if access.host_key:
+        wanted = paramiko.Ed25519Key(data=base64.b64decode(access.host_key.split()[1]))
+    with _socket(access, timeout_s) as sock:
+        transport = paramiko.Transport(sock)
+        transport.banner_timeout = timeout_s
+        transport.auth_timeout = timeout_s
+        try:
+            transport.start_client(timeout=timeout_s)
+            if wanted is not None and transport.get_remote_server_key() != wanted:
+                raise paramiko.SSHException("another host key")
+            transport.auth_password(access.user, password)
+            yield transport
+        finally:
+            transport.close()
+
+
+@contextmanager
+def _socket(access: Access, timeout_s: float) -> Iterator[socket.socket | paramiko.ProxyCommand]:
+    if access.via is not None:
+        command = " ".join([*ssh_options_via(access.via), f"{access.ssh_host}:{access.ssh_port}"])
+        proxy = paramiko.ProxyCommand(command)
+        try:
+            yield proxy
+        finally:
+            proxy.close()
+        return
+    with socket.create_connection((access.ssh_host, access.ssh_port), timeout=timeout_s) as sock:
+        yield sock
+
+
+def ssh_options_via(via: str) -> list[str]:
+    """An ssh command line that joins standard input to ADDRESS:PORT, to be added, at ``via``."""
+    user_host, _, port = via.partition(":")
+    return ["ssh", *(["-p", port] if port else []), "-o", "BatchMode=yes", user_host, "-W"]
+
+
+def _vnc(domain: Domain) -> str:
+    """Where the graphics listen, in words; empty when there is nothing to see."""
+    if not domain.active:
+        return ""
+    for graphics in domain.graphics():
+        if graphics.type == "vnc":
+            if graphics.port:
+                return f"{graphics.listen or '127.0.0.1'}:{graphics.port}"
+            return graphics.socket or "through libvirt"
+    return ""

@@ -1,0 +1,36 @@
+"""The record of a stay where it lives: in the domain's own metadata, through libvirt."""
+
+from __future__ import annotations
+
+from lifebuoy.hypervisor import Domain
+from lifebuoy.model import InstanceState, RunState, Stay
+from lifebuoy.rescue import stay as stay_xml
+
+
+def read(domain: Domain) -> Stay | None:
+    """The stay of ``domain``, or None when it is not in rescue mode.
+
+    Raises:
+        StayUnreadable: the record was damaged, or written by a newer Lifebuoy.
+    """
+    text = domain.metadata(stay_xml.NAMESPACE)
+    return None if text is None else stay_xml.from_xml(text)
+
+
+def write(domain: Domain, stay: Stay) -> None:
+    """Put ``stay`` into the metadata in one atomic call; the rest of the definition stays."""
+    domain.set_metadata(stay_xml.NAMESPACE, stay_xml.PREFIX, stay_xml.to_xml(stay))
+
+
+def erase(domain: Domain) -> None:
+    """Take the record out of the metadata."""
+    domain.set_metadata(stay_xml.NAMESPACE, stay_xml.PREFIX, None)
+
+
+def state_of(domain: Domain, stay: Stay | None) -> InstanceState:
+    """The state users see: the phase of the stay, else whether it runs."""
+    if stay is not None:
+        return stay.phase.state
+    if domain.run_state() in {RunState.RUNNING, RunState.PAUSED}:
+        return InstanceState.RUNNING
+    return InstanceState.STOPPED
