@@ -1,0 +1,45 @@
+"""Boots a guest's disk with plain QEMU, and says whether its login accepts a password."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from lab import emulator, login
+from lab.layout import Firmware
+from lab.login import Login, Verdict
+from lab.root import PASSWORD
+
+
+def to_login(
+    disk: Path, firmware: Firmware, *, timeout_s: float = 120, password: str = PASSWORD
+) -> Login:
+    """The verdict on the serial line. The disk is written to, as by any boot."""
+    with tempfile.TemporaryDirectory(prefix="lifebuoy-boot-") as folder:
+        arguments = _arguments(disk, firmware, Path(folder), login.free_port())
+        with emulator.running(arguments) as machine:
+            return login.on_serial(machine, password, timeout_s=timeout_s)
+
+
+def to_ssh(
+    disk: Path,
+    firmware: Firmware,
+    *,
+    timeout_s: float = 120,
+    password: str = PASSWORD,
+    host_key: str = "",
+) -> tuple[Login, Login]:
+    """The verdicts on the serial line and, where that one accepts, over SSH."""
+    with tempfile.TemporaryDirectory(prefix="lifebuoy-boot-") as folder:
+        port = login.free_port()
+        arguments = _arguments(disk, firmware, Path(folder), port)
+        with emulator.running(arguments) as machine:
+            serial = login.on_serial(machine, password, timeout_s=timeout_s)
+            if not serial.accepted:
+                return serial, Login(Verdict.NO_LOGIN, "", 0.0)
+            return serial, login.over_ssh(port, password, timeout_s=60, host_key=host_key)
+
+
+def _arguments(disk: Path, firmware: Firmware, folder: Path, port: int) -> list[str]:
+    variables = folder / "variables.fd"
+    return emulator.boot_arguments(disk, firmware, variables=variables, ssh_port=port)

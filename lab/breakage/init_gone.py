@@ -1,0 +1,12 @@
+"""The initramfs mounts the root and finds no program to go on with."""
+
+from lab.recipe import EVERY_LAYOUT, Breakage
+
+BREAKAGE = Breakage(
+    description="/sbin/init and systemd itself are deleted",
+    layouts=EVERY_LAYOUT,
+    commands=r"""
+rm "$ROOT/usr/sbin/init" "$ROOT/usr/lib/systemd/systemd"
+""",
+    last_words=r"No init found|/bin/sh",
+)

@@ -1,0 +1,12 @@
+"""GRUB starts and has nothing to load."""
+
+from lab.recipe import EVERY_LAYOUT, Breakage
+
+BREAKAGE = Breakage(
+    description="kernel and initramfs are deleted from /boot",
+    layouts=EVERY_LAYOUT,
+    commands=r"""
+rm "$ROOT"/boot/vmlinuz-* "$ROOT"/boot/initrd.img-*
+""",
+    last_words=r"file .*vmlinuz.* not found|you need to load the kernel first",
+)

@@ -1,0 +1,25 @@
+"""The kinds of guests: how each boots and how its disk is divided. Names only, no I/O."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Firmware(StrEnum):
+    """What a guest starts from."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+class Layout(StrEnum):
+    """One kind of guest; its build script is ``scripts/<layout>.sh``."""
+
+    BIOS = "bios"  # MBR; vda1 root on ext4
+    UEFI = "uefi"  # GPT; vda1 EFI system partition, vda2 root on ext4
+    LVM = "lvm"  # BIOS, GPT; vda1 bios_boot, vda2 /boot on ext4, vda3 LVM with root on XFS
+
+    @property
+    def firmware(self) -> Firmware:
+        """The firmware that this guest was installed for."""
+        return Firmware.UEFI if self is Layout.UEFI else Firmware.BIOS

@@ -1,0 +1,37 @@
+"""What a breakage is: a few shell commands, the same for a disk in the builder and a live guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lab.layout import Layout
+
+EVERY_LAYOUT = frozenset(Layout)
+
+
+class Where(StrEnum):
+    """Where the commands of a breakage can be run."""
+
+    ANYWHERE = "anywhere"
+    OFFLINE = "offline"  # a running guest would break before the commands are done
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """One way to make a guest not reach its login.
+
+    ``commands`` are for a POSIX shell in which ROOT is where the guest's root is mounted (empty
+    in the running guest itself) and DISK the whole disk; they fail where there was nothing to
+    break. ``last_words`` is a pattern of what the serial line shows in the end, where known.
+    """
+
+    description: str
+    layouts: frozenset[Layout]
+    commands: str
+    last_words: str = ""
+    where: Where = Where.ANYWHERE
+
+    def live_script(self) -> str:
+        """The script that breaks the running guest that it is run in, as root."""
+        return f"set -eu\nROOT=\nDISK=/dev/vda\n{self.commands}\nsync\n"
