@@ -1,0 +1,157 @@
+"""The same over a daemon, run by an unprivileged user: pools, streams, several connections."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lifebuoy.errors import NotFound, Refused
+from lifebuoy.hypervisor import Domain, Host, connect
+from lifebuoy.hypervisor.hostfiles import HostFiles
+from lifebuoy.hypervisor.link import Link
+from tests.libvirt.conftest import Daemon, definition
+
+Made = Callable[[Host, str], Domain]
+
+SECONDS = 30
+LARGE = bytes(range(256)) * 40_000  # 10 MB
+
+
+@pytest.fixture
+def far_files(session_host: Host) -> HostFiles:
+    """File access as to a host whose files this process does not see."""
+    link = session_host._link
+    return HostFiles(Link(link.conn, replace(link.facts, is_remote=True)))
+
+
+def test_what_is_put_in_the_pool_is_found_read_and_removed(session_host: Host) -> None:
+    store = session_host.store
+    seen: list[tuple[int, int]] = []
+    media = store.put("a.iso", LARGE, shared=True, progress=lambda *step: seen.append(step))
+    assert seen[-1] == (len(LARGE), len(LARGE)) and len(seen) > 1
+    assert store.find("a.iso") == media and store.list() == [media]
+    assert stat.S_IMODE(Path(media.path).stat().st_mode) == 0o644
+    assert store.read("a.iso") == LARGE
+    with pytest.raises(Refused):
+        store.put("a.iso", b"other", shared=True)
+    store.remove("a.iso", wipe=True)
+    store.remove("a.iso", wipe=True)
+    assert store.find("a.iso") is None and not Path(media.path).exists()
+    with pytest.raises(NotFound):
+        store.read("a.iso")
+
+
+def test_a_local_file_is_uploaded_and_private(session_host: Host, tmp_path: Path) -> None:
+    source = tmp_path / "seed"
+    source.write_bytes(LARGE)
+    media = session_host.store.put("seed", source, shared=False)
+    try:
+        assert stat.S_IMODE(Path(media.path).stat().st_mode) == 0o600
+        assert session_host.store.read("seed") == LARGE
+    finally:
+        session_host.store.remove("seed", wipe=True)
+
+
+def test_an_interrupted_upload_leaves_nothing(session_host: Host) -> None:
+    def interrupt(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session_host.store.put("part", LARGE, shared=True, progress=interrupt)
+    assert session_host.store.find("part") is None
+    session_host.store.put("part", b"again", shared=True)
+    session_host.store.remove("part", wipe=False)
+
+
+def test_a_file_that_somebody_else_made_is_seen(session_host: Host) -> None:
+    store = session_host.store
+    folder = Path(store.put("mine", b"1", shared=True).path).parent
+    (folder / "log").write_bytes(b"written by QEMU")
+    assert store.read("log") == b"written by QEMU"
+    assert store.claim("log", b"") is False
+    for name in ("mine", "log"):
+        store.remove(name, wipe=False)
+    assert store.list() == []
+
+
+def test_of_two_claims_on_two_connections_exactly_one_wins(
+    session_host: Host, daemon: Daemon, tmp_path: Path
+) -> None:
+    with connect(daemon.uri, state_dir=tmp_path) as other:
+        stores = (session_host.store, other.store)
+        for round_ in range(10):
+            name = f"lock-{round_}"
+            barrier, won = threading.Barrier(2), []
+
+            def claim(who: int, name: str = name, barrier=barrier, won=won) -> None:  # type: ignore[no-untyped-def]
+                barrier.wait()
+                if stores[who].claim(name, str(who).encode()):
+                    won.append(who)
+
+            threads = [threading.Thread(target=claim, args=(who,)) for who in (0, 1)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(won) == 1
+            assert stores[0].read(name) == str(won[0]).encode()
+            stores[1].remove(name, wipe=False)
+
+
+def test_small_files_of_a_far_host_are_read_and_replaced(
+    far_files: HostFiles, daemon: Daemon
+) -> None:
+    folder = daemon.home / "nvram"
+    folder.mkdir()
+    folder.chmod(0o777)
+    path = str(folder / "vm_VARS.fd")
+    assert far_files.exists(path) is False
+    far_files.write(path, b"x" * 1000)
+    assert far_files.exists(path) is True and far_files.read(path) == b"x" * 1000
+    far_files.write(path, b"y" * 1000)
+    assert far_files.read(path) == b"y" * 1000
+    Path(path).chmod(0o640)
+    far_files.write(path, b"short")
+    assert far_files.read(path) == b"short"
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o640
+    with pytest.raises(NotFound):
+        far_files.read(str(folder / "none"))
+    assert far_files.exists("/no/such/folder/file") is None
+
+
+def test_reading_a_far_file_leaves_no_pool_behind(
+    session_host: Host, far_files: HostFiles, daemon: Daemon
+) -> None:
+    before = [pool.name() for pool in session_host._link.conn.listAllStoragePools(0)]
+    far_files.read(str(daemon.home / "config" / "libvirt" / "qemu.conf"))
+    assert [pool.name() for pool in session_host._link.conn.listAllStoragePools(0)] == before
+
+
+def test_console_screen_and_port_work_over_the_daemon(session_host: Host, made: Made) -> None:
+    domain = made(session_host, definition("lb-daemon"))
+    domain.start(paused=True)
+    with domain.open_serial() as console:
+        domain.resume()
+        assert b"SeaBIOS" in console.read_until(b"Booting from", SECONDS)
+        assert domain.screenshot_png().startswith(b"\x89PNG")
+        assert domain.forward_ssh() == domain.forwarded_ssh_port()
+        domain.destroy()
+        with pytest.raises(EOFError):
+            while True:
+                console.read(SECONDS)
+
+
+def test_consoles_opened_and_closed_leave_the_connection_alive(
+    session_host: Host, made: Made
+) -> None:
+    domain = made(session_host, definition("lb-often"))
+    domain.start()
+    for _ in range(5):
+        with domain.open_serial() as console:
+            console.read(0.02)
+        assert domain.active

@@ -1,0 +1,235 @@
+"""Domains on the embedded driver: real QEMU, no daemon."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from lifebuoy.errors import AgentUnavailable, BadInput, HostTrouble, NotFound, Refused
+from lifebuoy.hypervisor import Domain, Host, connect
+from lifebuoy.hypervisor.bootsector import DONE, boot_disk
+from lifebuoy.model import RunState
+from tests.libvirt.conftest import definition
+
+Made = Callable[[Host, str], Domain]
+
+BIOS_LINE = b"Booting from Hard Disk"
+SECONDS = 30
+
+
+@pytest.fixture
+def domain(embedded: Host, made: Made) -> Domain:
+    return made(embedded, definition("lb-small"))
+
+
+def test_a_domain_starts_and_stops(domain: Domain) -> None:
+    assert domain.run_state() is RunState.STOPPED
+    domain.start(paused=True)
+    assert domain.run_state() is RunState.PAUSED
+    domain.resume()
+    assert domain.run_state() is RunState.RUNNING
+    domain.destroy()
+    assert domain.run_state() is RunState.STOPPED
+    domain.destroy()
+
+
+def test_serial_misses_not_a_byte_of_a_boot(domain: Domain) -> None:
+    domain.start(paused=True)
+    with domain.open_serial() as console:
+        domain.resume()
+        assert b"SeaBIOS (version" in console.read_until(BIOS_LINE, SECONDS)
+
+
+def test_serial_ends_when_the_domain_does(domain: Domain) -> None:
+    domain.start(paused=True)
+    with domain.open_serial() as console:
+        assert console.read(0.05) == b""
+        domain.destroy()
+        with pytest.raises(EOFError):
+            console.read(SECONDS)
+
+
+def test_serial_is_refused_to_a_second_reader_and_given_by_force(domain: Domain) -> None:
+    domain.start(paused=True)
+    with domain.open_serial() as first:
+        with pytest.raises(HostTrouble) as caught:
+            domain.open_serial()
+        assert "force" in caught.value.hint
+        with domain.open_serial(force=True) as second:
+            with pytest.raises(EOFError):
+                first.read(SECONDS)
+            domain.resume()
+            second.read_until(BIOS_LINE, SECONDS)
+            second.write(b"\r")
+
+
+def test_a_silent_console_does_not_hold_up_other_calls(domain: Domain) -> None:
+    domain.start(paused=True)
+    with domain.open_serial() as console:
+        reader = threading.Thread(target=lambda: console.read(3))
+        reader.start()
+        started = time.monotonic()
+        for _ in range(20):
+            domain.run_state()
+            domain.xml(live=True)
+        assert domain.screenshot_png()
+        assert time.monotonic() - started < 2
+        reader.join()
+
+
+def test_a_screenshot_is_a_png(domain: Domain) -> None:
+    domain.start()
+    assert domain.screenshot_png().startswith(b"\x89PNG")
+
+
+def test_the_screen_opens_without_its_password(domain: Domain) -> None:
+    domain.start()
+    (server,) = domain.graphics()
+    assert (server.type, server.port) == ("vnc", None) and server.socket
+    descriptor = domain.open_graphics_fd()
+    try:
+        assert os.read(descriptor, 3) == b"RFB"
+    finally:
+        os.close(descriptor)
+
+
+def test_the_graphics_password_is_read_only_when_asked_for(domain: Domain) -> None:
+    assert "vncword1" not in domain.xml()
+    assert "vncword1" in domain.xml(secure=True)
+
+
+def test_ssh_is_forwarded_once_and_taken_back(domain: Domain) -> None:
+    domain.start()
+    assert domain.user_interfaces() == ["hostnet0"]
+    assert domain.forwarded_ssh_port() is None
+    port = domain.forward_ssh()
+    assert domain.forward_ssh() == port == domain.forwarded_ssh_port()
+    domain.remove_forward(port)
+    assert domain.forwarded_ssh_port() is None
+    domain.remove_forward(port)
+
+
+def test_without_an_agent_nothing_pretends_there_is_one(domain: Domain) -> None:
+    domain.start()
+    assert domain.agent.ping(1) is False
+    assert domain.agent.wait(0.5) is False
+    assert domain.agent.wait(SECONDS, cancelled=lambda: True) is False
+    assert domain.addresses() == []
+    with pytest.raises(AgentUnavailable):
+        domain.agent.run(["true"], timeout_s=5)
+    with pytest.raises(BadInput):
+        domain.agent.run(["cat"], stdin=b"x" * 200_000)
+
+
+def test_metadata_are_in_the_running_and_the_next_definition(domain: Domain) -> None:
+    domain.start(paused=True)
+    domain.set_metadata("urn:x", "x", "<x><inner a='1'/></x>")
+    for xml in (domain.xml(), domain.xml(live=True), domain.metadata("urn:x") or ""):
+        assert "inner" in xml
+    domain.set_metadata("urn:x", "x", None)
+    assert "inner" not in domain.xml() + domain.xml(live=True)
+    assert domain.metadata("urn:x") is None
+
+
+def test_a_medium_is_ejected_now_and_for_the_next_start(embedded: Host, made: Made) -> None:
+    media = embedded.store.put("disc.iso", boot_disk(), shared=True)
+    try:
+        domain = made(embedded, definition("lb-disc", medium=media.path))
+        domain.start()
+        domain.eject("hda")
+        for xml in (domain.xml(), domain.xml(live=True)):
+            drive = etree.fromstring(xml).find("devices/disk")
+            assert drive is not None and drive.find("source[@file]") is None
+        with pytest.raises(NotFound):
+            domain.eject("sdz")
+        domain.destroy()
+    finally:
+        embedded.store.remove("disc.iso", wipe=True)
+    assert embedded.store.find("disc.iso") is None
+
+
+def test_a_poweroff_can_be_made_an_end(domain: Domain) -> None:
+    domain.start(paused=True)
+    domain.set_poweroff_action_destroy()
+    assert "<on_poweroff>destroy" in domain.xml(live=True)
+
+
+def test_undefining_keeps_a_domain_unknown(embedded: Host) -> None:
+    domain = embedded.define(definition("lb-gone"))
+    assert domain.snapshot_count == 0 and not domain.has_managed_save
+    domain.undefine()
+    assert "lb-gone" not in [one.name for one in embedded.domains()]
+
+
+def test_the_sector_that_proves_a_processor_runs_in_emulation(embedded: Host) -> None:
+    from lifebuoy.hypervisor.kvm import _probe_xml
+
+    disk = embedded.store.put("sector.img", boot_disk(), shared=True)
+    domain = embedded.launch(_probe_xml("qemu", "", disk.path), paused=True)
+    try:
+        with domain.open_serial() as console:
+            domain.resume()
+            console.read_until(DONE, SECONDS)
+    finally:
+        domain.destroy()
+        embedded.store.remove("sector.img", wipe=False)
+    assert domain.wait_stopped(1)
+
+
+def test_small_files_keep_owner_and_mode(embedded: Host, tmp_path: Path) -> None:
+    file = tmp_path / "vars.fd"
+    assert embedded.file_exists(str(file)) is False
+    embedded.write_file(str(file), b"new")
+    assert file.stat().st_mode & 0o777 == 0o600
+    os.chown(file, 1234, 1234)
+    file.chmod(0o640)
+    embedded.write_file(str(file), b"other")
+    assert embedded.read_file(str(file)) == b"other" and embedded.file_exists(str(file)) is True
+    assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (1234, 0o640)
+    assert [path.name for path in tmp_path.iterdir()] == ["vars.fd"]
+    with pytest.raises(NotFound):
+        embedded.read_file(str(tmp_path / "none"))
+    with pytest.raises(BadInput):
+        embedded.read_file("relative")
+
+
+def test_a_second_process_is_told_what_to_use_instead(embedded: Host, short_dir: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from lifebuoy.hypervisor import connect\n"
+        "from lifebuoy.errors import Busy\n"
+        "try: connect('embed', state_dir=Path(sys.argv[1]))\n"
+        "except Busy as error: print('busy', error.hint)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(short_dir)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.startswith("busy") and "qemu:///system" in done.stdout
+    assert done.stderr == ""
+
+
+def test_another_folder_in_the_same_process_is_refused(embedded: Host, tmp_path: Path) -> None:
+    with pytest.raises((HostTrouble, BadInput)):
+        connect("embed", state_dir=tmp_path)
+
+
+def test_a_remote_host_is_not_asked_for_its_graphics_socket(domain: Domain) -> None:
+    from dataclasses import replace
+
+    from lifebuoy.hypervisor.link import Link
+
+    link = domain._link
+    far = Link(link.conn, replace(link.facts, is_remote=True))
+    with pytest.raises(Refused):
+        Domain(far, domain._raw).open_graphics_fd()
