@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import boot, breaking, cache, guest, root
+from lab import boot, breaking, cache, demo, guest, root
 from lab.breakage import registry
 from lab.layout import Firmware, Layout
 from lab.root import Progress
@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _break(base, options.name, options.disk, _progress())
         if options.command == "boot":
             return _boot(options.disk, options.firmware, options.timeout)
+        if options.command == "demo":
+            return demo.run(base, options.output)
         return _list()
     except LifebuoyError as error:
         print(f"error: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
@@ -51,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     boot_.add_argument("disk", type=Path)
     boot_.add_argument("--firmware", type=Firmware, choices=list(Firmware), default=Firmware.BIOS)
     boot_.add_argument("--timeout", type=float, default=120, metavar="SECONDS")
+    demo_ = commands.add_parser("demo", help="tell the whole story of a rescue, on a real guest")
+    demo_.add_argument("--output", type=Path, default=Path("demo-output"), help="for screenshots")
     commands.add_parser("list", help="list the breakages")
     return parser
 

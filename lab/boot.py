@@ -12,13 +12,21 @@ from lab.root import PASSWORD
 
 
 def to_login(
-    disk: Path, firmware: Firmware, *, timeout_s: float = 120, password: str = PASSWORD
+    disk: Path,
+    firmware: Firmware,
+    *,
+    timeout_s: float = 120,
+    password: str = PASSWORD,
+    last_words: str = "",
 ) -> Login:
-    """The verdict on the serial line. The disk is written to, as by any boot."""
+    """The verdict on the serial line. The disk is written to, as by any boot.
+
+    ``last_words`` spares waiting for a guest that is known to be broken (see ``login``).
+    """
     with tempfile.TemporaryDirectory(prefix="lifebuoy-boot-") as folder:
         arguments = _arguments(disk, firmware, Path(folder), login.free_port())
         with emulator.running(arguments) as machine:
-            return login.on_serial(machine, password, timeout_s=timeout_s)
+            return login.on_serial(machine, password, timeout_s=timeout_s, last_words=last_words)
 
 
 def to_ssh(

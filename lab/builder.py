@@ -90,6 +90,7 @@ def _boot(
     options = "console=ttyS0 rdinit=/lab-init quiet loglevel=4 panic=-1 mitigations=off"
     arguments = ["-machine", "pc", "-m", "1024", "-smp", "2", "-no-reboot"]
     arguments += ["-kernel", str(root.kernel), "-initrd", str(initrd), "-append", options]
+    arguments += ["-device", "virtio-rng-pci"]  # mkfs, LVM and ssh-keygen would wait for entropy
     for number, disk in enumerate(disks):
         arguments += emulator.drive(disk, image_format="qcow2", serial=f"lab-disk-{number}")
     arguments += emulator.drive(

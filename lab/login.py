@@ -15,12 +15,13 @@ import paramiko
 
 LINE_START = re.compile(r"\x1b\[\d+;1H")  # how the BIOS and GRUB begin a line
 ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[()][0-9A-B]|[=>78c])|[\x00\r]")
-PROMPT_LOGIN = re.compile(r"login: *$")
+PROMPT_LOGIN = re.compile(r"login: *(\[ *\d+\.\d+\] .*\n*)*$")  # the kernel may talk after it
 PROMPT_PASSWORD = re.compile(r"password: *$", re.IGNORECASE)
 PROMPT_SHELL = re.compile(r"[#$] *$")
 REFUSAL = re.compile(r"login incorrect|authentication failure|permission denied", re.IGNORECASE)
-GONE = re.compile(r"login: .*\n(?s:.*)login: *$")  # asked anew, so the attempt ended
+ASKED_AGAIN = re.compile(r"\n(?s:.*)login: *$")
 SETTLE_S = 0.3
+LAST_WORDS_S = 3.0  # of silence after them
 SHOWN_LINES = 15
 
 
@@ -73,27 +74,39 @@ def on_serial(
     *,
     timeout_s: float,
     user: str = "root",
+    last_words: str = "",
     clock: Callable[[], float] = time.monotonic,
 ) -> Login:
-    """Wait for "login:" on the line, log in, and see a shell calculate something."""
+    """Wait for "login:" on the line, log in, and see a shell calculate something.
+
+    Where the line falls silent after the pattern ``last_words``, the rest of the time is spared.
+    """
     start = clock()
     talk = _Talk(stream, start + timeout_s, clock)
     login_s = 0.0
     verdict = Verdict.NO_LOGIN
     try:
-        talk.expect(PROMPT_LOGIN)
+        talk.expect(PROMPT_LOGIN, last_words=last_words)
         login_s = clock() - start
         talk.send(user)
         verdict = Verdict.REFUSED
-        talk.expect(PROMPT_PASSWORD, REFUSAL, GONE)
-        talk.send(password)
-        if talk.expect(PROMPT_SHELL, REFUSAL, GONE) is PROMPT_SHELL:
-            talk.send("echo lab-$((40+2))")
-            talk.expect(re.compile(r"lab-42"))
+        if _accepts(talk, password):
             verdict = Verdict.ACCEPTED
     except (TimeoutError, EOFError):
         pass  # the verdict says how far it came
     return Login(verdict, talk.transcript, clock() - start, login_s)
+
+
+def _accepts(talk: _Talk, password: str) -> bool:
+    """Whether a shell opens, now that the name is typed. Raises TimeoutError, EOFError."""
+    if talk.expect(PROMPT_PASSWORD, REFUSAL, ASKED_AGAIN) is not PROMPT_PASSWORD:
+        return False
+    talk.send(password)
+    if talk.expect(PROMPT_SHELL, REFUSAL, ASKED_AGAIN) is not PROMPT_SHELL:
+        return False
+    talk.send("echo lab-$((40+2))")
+    talk.expect(re.compile(r"lab-42"))
+    return True
 
 
 class _Talk:
@@ -115,20 +128,25 @@ class _Talk:
         self._answered = len(self.transcript)
         self._stream.write(line.encode() + b"\n")
 
-    def expect(self, *patterns: re.Pattern[str]) -> re.Pattern[str]:
+    def expect(self, *patterns: re.Pattern[str], last_words: str = "") -> re.Pattern[str]:
         """The first pattern that the text since our last line shows."""
+        heard = self._clock()
         while True:
-            left = self._deadline - self._clock()
-            if left <= 0:
+            now = self._clock()
+            if now >= self._deadline:
                 raise TimeoutError
-            data = self._stream.read(min(left, SETTLE_S))
+            data = self._stream.read(min(self._deadline - now, SETTLE_S))
             self._raw += data
             if data:  # a prompt is what stays the last thing said: see whether more comes
+                heard = self._clock()
                 continue
             text = self.transcript[self._answered :]
             for pattern in patterns:
                 if pattern.search(text):
                     return pattern
+            silent_s = self._clock() - heard
+            if last_words and silent_s >= LAST_WORDS_S and re.search(last_words, text):
+                raise TimeoutError
 
 
 @contextmanager

@@ -23,7 +23,8 @@ class Breakage:
 
     ``commands`` are for a POSIX shell in which ROOT is where the guest's root is mounted (empty
     in the running guest itself) and DISK the whole disk; they fail where there was nothing to
-    break. ``last_words`` is a pattern of what the serial line shows in the end, where known.
+    break. ``last_words`` is a pattern of what the serial line says before it falls silent, that
+    a sound guest never does; empty where a login is reached and refuses.
     """
 
     description: str

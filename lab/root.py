@@ -6,6 +6,7 @@ Its kernel and initramfs are kept beside it: they also boot the builder (``lab.b
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -185,9 +186,11 @@ def _running(
         yield process
     finally:
         if process.poll() is None:
-            process.terminate()  # mmdebstrap unmounts and removes its tree on SIGTERM
+            # To the whole group, as a terminal does: then mmdebstrap's workers end, and the
+            # last of them removes the tree.
+            os.killpg(process.pid, signal.SIGINT)
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

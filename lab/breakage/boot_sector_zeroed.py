@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
     commands=r"""
 dd if=/dev/zero of="$DISK" bs=440 count=1 conv=notrunc,fsync
 """,
-    last_words=r"Booting from Hard Disk|No bootable device",
+    last_words=r"Booting from Hard Disk\.\.\.\s*$",
 )

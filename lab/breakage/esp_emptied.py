@@ -10,5 +10,5 @@ BREAKAGE = Breakage(
 test -d "$ROOT/boot/efi/EFI"
 find "$ROOT/boot/efi" -mindepth 1 -delete
 """,
-    last_words=r"Shell>|BdsDxe: No bootable option",
+    last_words=r"Start PXE over IPv",
 )

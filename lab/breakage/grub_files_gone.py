@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 test -s "$ROOT/boot/grub/grub.cfg"
 find "$ROOT/boot/grub" -mindepth 1 -delete
 """,
-    last_words=r"grub rescue>|grub>",
+    last_words=r"grub( rescue)?>\s*$",
 )

@@ -8,5 +8,5 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT/usr/sbin/init" "$ROOT/usr/lib/systemd/systemd"
 """,
-    last_words=r"No init found|/bin/sh",
+    last_words=r"run-init: /sbin/init: No such file",
 )

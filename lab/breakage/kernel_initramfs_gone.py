@@ -8,5 +8,5 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT"/boot/vmlinuz-* "$ROOT"/boot/initrd.img-*
 """,
-    last_words=r"file .*vmlinuz.* not found|you need to load the kernel first",
+    last_words=r"vmlinuz\S+ not found",
 )

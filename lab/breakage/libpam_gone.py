@@ -1,4 +1,4 @@
-"""getty asks for a name, and login cannot start; nor can sshd."""
+"""systemd itself is linked with this library, as are login and sshd."""
 
 from lab.recipe import EVERY_LAYOUT, Breakage
 
@@ -8,4 +8,5 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT"/usr/lib/x86_64-linux-gnu/libpam.so.0*
 """,
+    last_words=r"Kernel panic",
 )

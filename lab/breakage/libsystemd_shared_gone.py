@@ -8,5 +8,5 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT"/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-*.so
 """,
-    last_words=r"libsystemd-shared|Kernel panic",
+    last_words=r"Kernel panic",
 )

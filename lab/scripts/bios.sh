@@ -4,7 +4,7 @@ partition_disk() {
 label: dos
 start=2048, type=83, bootable
 EOF
-    mkfs.ext4 -q -U "$ROOT_UUID" -E nodiscard "${DISK}1"
+    mkfs.ext4 -q -U "$ROOT_UUID" -E nodiscard -J size=16 "${DISK}1"
     mount "${DISK}1" "$TARGET"
 }
 

@@ -10,6 +10,7 @@ disk() {
     done
 }
 
+modprobe virtio_rng
 mkdir -p /run/result
 for job in /job/[0-9]*; do
     number=${job##*/}

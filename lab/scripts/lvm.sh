@@ -7,7 +7,7 @@ size=1MiB, type=21686148-6449-6E6F-744E-656564454649
 size=192MiB, type=L
 type=E6D6D379-F507-44C2-A23C-238F2A3DF928
 EOF
-    mkfs.ext4 -q -U "$BOOT_UUID" -E nodiscard "${DISK}2"
+    mkfs.ext4 -q -U "$BOOT_UUID" -E nodiscard -J size=4 "${DISK}2"
     pvcreate -q -q "${DISK}3"
     vgcreate -q -q "$VOLUME_GROUP" "${DISK}3"
     lvcreate -q -q -Zn -Wn -l 100%FREE -n root "$VOLUME_GROUP"

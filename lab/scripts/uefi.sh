@@ -6,7 +6,7 @@ size=64MiB, type=U
 type=L
 EOF
     mkfs.vfat -i "$(echo "$ESP_ID" | tr -d -)" "${DISK}1"
-    mkfs.ext4 -q -U "$ROOT_UUID" -E nodiscard "${DISK}2"
+    mkfs.ext4 -q -U "$ROOT_UUID" -E nodiscard -J size=16 "${DISK}2"
     mount "${DISK}2" "$TARGET"
     mkdir -p "$TARGET/boot/efi"
     modprobe -a vfat nls_cp437 nls_ascii

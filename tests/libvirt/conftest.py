@@ -97,9 +97,17 @@ def daemon() -> Iterator[Daemon]:
         "XDG_CACHE_HOME": str(home / "cache"),
         "XDG_DATA_HOME": str(home / "share"),
     }
-    process = subprocess.Popen(
-        [program], env=environment, user=DAEMON_USER, group=DAEMON_USER, extra_groups=[], cwd="/"
-    )
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program],
+            env=environment,
+            user=DAEMON_USER,
+            group=DAEMON_USER,
+            extra_groups=[],
+            cwd="/",
+            stdout=log,
+            stderr=log,
+        )
     try:
         socket = home / "run" / "libvirt" / "libvirt-sock"
         deadline = time.monotonic() + DAEMON_START_S

@@ -5,13 +5,14 @@ from __future__ import annotations
 import stat
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lifebuoy.errors import NotFound, Refused
-from lifebuoy.hypervisor import Domain, Host, connect
+from lifebuoy.hypervisor import Domain, Host, MediaStore, connect
 from lifebuoy.hypervisor.hostfiles import HostFiles
 from lifebuoy.hypervisor.link import Link
 from tests.libvirt.conftest import Daemon, definition
@@ -83,24 +84,44 @@ def test_of_two_claims_on_two_connections_exactly_one_wins(
     session_host: Host, daemon: Daemon, tmp_path: Path
 ) -> None:
     with connect(daemon.uri, state_dir=tmp_path) as other:
-        stores = (session_host.store, other.store)
         for round_ in range(10):
             name = f"lock-{round_}"
-            barrier, won = threading.Barrier(2), []
+            winner = race((session_host.store, other.store), name)
+            assert other.store.read(name) == winner
+            other.store.remove(name, wipe=False)
 
-            def claim(who: int, name: str = name, barrier=barrier, won=won) -> None:  # type: ignore[no-untyped-def]
-                barrier.wait()
-                if stores[who].claim(name, str(who).encode()):
-                    won.append(who)
 
-            threads = [threading.Thread(target=claim, args=(who,)) for who in (0, 1)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert len(won) == 1
-            assert stores[0].read(name) == str(won[0]).encode()
-            stores[1].remove(name, wipe=False)
+def race(stores: tuple[MediaStore, MediaStore], name: str) -> bytes:
+    """Both claim at once; the content of the one that won."""
+    barrier = threading.Barrier(2)
+    won: list[bytes] = []
+
+    def claim(store: MediaStore, who: bytes) -> None:
+        barrier.wait()
+        if store.claim(name, who):
+            won.append(who)
+
+    threads = [
+        threading.Thread(target=claim, args=(store, who))
+        for store, who in zip(stores, (b"one", b"two"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (winner,) = won
+    return winner
+
+
+def test_two_callers_read_a_far_file_at_once(far_files: HostFiles, daemon: Daemon) -> None:
+    path = str(daemon.home / "config" / "libvirt" / "qemu.conf")
+    with connect(daemon.uri, state_dir=daemon.home) as other:
+        link = other._link
+        more = HostFiles(Link(link.conn, replace(link.facts, is_remote=True)))
+        with ThreadPoolExecutor(2) as threads:
+            for _ in range(10):
+                first, second = threads.map(lambda files: files.read(path), (far_files, more))
+                assert first == second != b""
 
 
 def test_small_files_of_a_far_host_are_read_and_replaced(

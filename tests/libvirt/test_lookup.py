@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from lifebuoy.errors import CannotConnect, HostTrouble, InstanceNotFound, NotFound
-from lifebuoy.hypervisor import Host, connect
+from lifebuoy.errors import HostTrouble, InstanceNotFound, NotFound
+from lifebuoy.hypervisor import Host
 from lifebuoy.model import RunState
 
 SECRET = "hunter2hunter2"
@@ -104,12 +102,6 @@ def test_a_pool_that_its_owner_names_must_be_there(
         _ = test_driver.store
     monkeypatch.setenv("LIFEBUOY_POOL", "default-pool")
     assert "default-pool" in test_driver.store.location
-
-
-def test_no_libvirt_is_said_with_a_way_out(tmp_path: Path) -> None:
-    with pytest.raises(CannotConnect) as caught:
-        connect(f"qemu+unix:///system?socket={tmp_path}/none", state_dir=tmp_path)
-    assert caught.value.hint
 
 
 def minimal(name: str) -> str:

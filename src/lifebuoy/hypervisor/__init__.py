@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifebuoy.hypervisor import quiet  # noqa: F401
+from lifebuoy.hypervisor import quiet  # noqa: F401  # before all that loads libvirt
 
 # isort: split
 from lifebuoy.hypervisor.addresses import Address, AddressSource
@@ -13,7 +13,7 @@ from lifebuoy.hypervisor.console import SerialConsole
 from lifebuoy.hypervisor.domain import Domain, ShutdownMode
 from lifebuoy.hypervisor.graphics import Graphics
 from lifebuoy.hypervisor.host import Host, HostVersions
-from lifebuoy.hypervisor.kvm import KvmVerdict, probe
+from lifebuoy.hypervisor.kvm import KvmVerdict
 from lifebuoy.hypervisor.storage import MediaFile, MediaStore, Progress
 
 __all__ = [
@@ -35,5 +35,4 @@ __all__ = [
     "ShutdownMode",
     "check_host",
     "connect",
-    "probe",
 ]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,9 +56,9 @@ class Agent:
     def ping(self, timeout_s: float = 5) -> bool:
         """Whether it answers."""
         try:
-            self._response_timeout(timeout_s)
-            self._raw.getTime()
-        except libvirt.libvirtError:
+            with self._asking("whether it is there", timeout_s):
+                self._raw.getTime()
+        except AgentUnavailable:
             return False
         return True
 
@@ -99,18 +100,21 @@ class Agent:
             if status.get("exited"):
                 return _completed(status)
             if time.monotonic() > deadline:
-                self._call("guest-exec", {"path": "kill", "arg": [str(pid)]})
-                raise TimedOut(
-                    f"'{argv[0]}' in '{self._name}' did not end in {timeout_s:g} s",
-                    safe="It was told to end.",
-                )
+                raise self._ended_late(pid, f"'{argv[0]}' did not end in {timeout_s:g} s")
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
+
+    def _ended_late(self, pid: int, what: str) -> TimedOut:
+        safe = "It was told to end."
+        try:
+            self._call("guest-exec", {"path": "kill", "arg": [str(pid)]})
+        except AgentUnavailable:
+            safe = "It may still run inside the guest."
+        return TimedOut(f"{what} in '{self._name}'", safe=safe)
 
     def interfaces(self) -> list[Address]:
         """The guest's addresses as it sees them itself."""
         with self._asking("for its addresses"):
-            self._response_timeout(_CALL_S)
             answer = self._raw.interfaceAddresses(
                 libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, 0
             )
@@ -119,7 +123,6 @@ class Agent:
     def file_systems(self) -> list[FileSystem]:
         """What is mounted in the guest."""
         with self._asking("for its file systems"):
-            self._response_timeout(_CALL_S)
             return [
                 FileSystem(str(mountpoint), str(fstype), [str(device)], list(targets or ()))
                 for mountpoint, device, fstype, targets in self._raw.fsInfo(0)
@@ -128,13 +131,11 @@ class Agent:
     def set_user_password(self, user: str, crypted_hash: str) -> None:
         """Set a password from its crypt(3) hash; the password itself never travels."""
         with self._asking(f"to set the password of '{user}'"):
-            self._response_timeout(_CALL_S)
             self._raw.setUserPassword(user, crypted_hash, libvirt.VIR_DOMAIN_PASSWORD_ENCRYPTED)
 
     def authorize_ssh_keys(self, user: str, keys: Sequence[str]) -> None:
         """Add public keys to those that open ``user``."""
         with self._asking(f"to add SSH keys for '{user}'"):
-            self._response_timeout(_CALL_S)
             self._raw.authorizedSSHKeysSet(
                 user, list(keys), libvirt.VIR_DOMAIN_AUTHORIZED_SSH_KEYS_SET_APPEND
             )
@@ -156,7 +157,6 @@ class Agent:
     def power_off(self) -> None:
         """Ask for a clean power-off; comes back at once."""
         with self._asking("to power off"):
-            self._response_timeout(_CALL_S)
             self._raw.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT)
 
     @property
@@ -166,15 +166,26 @@ class Agent:
     def _call(self, command: str, arguments: dict[str, object]) -> Any:
         """A raw command, for what libvirt has no typed call for; it marks the domain tainted."""
         request = json.dumps({"execute": command, "arguments": arguments})
-        with self._asking(command):
+        with self._asking(f"for {command}"):
             answer = libvirt_qemu.qemuAgentCommand(self._raw, request, _CALL_S, 0)
         return json.loads(answer)["return"]
 
-    def _response_timeout(self, timeout_s: float) -> None:
-        self._raw.agentSetResponseTimeout(max(1, round(timeout_s)), 0)
+    @contextmanager
+    def _asking(self, what: str, timeout_s: float = _CALL_S) -> Iterator[None]:
+        """Typed calls in the block wait at most ``timeout_s``; libvirt keeps that per domain."""
+        doing = f"ask the guest agent of '{self._name}' {what}"
+        with translated(doing, error=AgentUnavailable):
+            self._raw.agentSetResponseTimeout(max(1, round(timeout_s)), 0)
+            try:
+                yield
+            finally:
+                self._set_default_timeout()
 
-    def _asking(self, what: str) -> Any:
-        return translated(f"ask the guest agent of '{self._name}' {what}", error=AgentUnavailable)
+    def _set_default_timeout(self) -> None:
+        try:
+            self._raw.agentSetResponseTimeout(libvirt.VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_DEFAULT, 0)
+        except libvirt.libvirtError:
+            return  # the domain ended meanwhile, and with it the setting
 
 
 def _completed(status: dict[str, Any]) -> Completed:

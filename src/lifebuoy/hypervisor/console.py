@@ -19,6 +19,7 @@ from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.translation import as_ours, translated
 
 _READ_SIZE: Final = 64 * 1024
+_READS_AT_ONCE: Final = 32
 _BUFFER_LIMIT: Final = 16 * 1024 * 1024  # of a guest that floods a console nobody reads
 _WRITE_DEADLINE_S: Final = 30.0
 _WOULD_BLOCK: Final = -2
@@ -133,15 +134,17 @@ class SerialConsole:
             self._end()
 
     def _receive(self) -> None:
-        while True:
+        for _ in range(_READS_AT_ONCE):  # other streams want the event loop, too
             try:
                 data = self._stream.recv(_READ_SIZE)
             except libvirt.libvirtError:
-                return self._end()
+                self._end()
+                return
             if data == _WOULD_BLOCK:
-                return None
+                return
             if not data:
-                return self._end()
+                self._end()
+                return
             with self._changed:
                 self._incoming.append(data)
                 self._buffered += len(data)

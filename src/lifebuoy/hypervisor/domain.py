@@ -7,27 +7,26 @@ Long by its number of one-line calls, not by its decisions; subjects with decisi
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
 import libvirt
 import libvirt_qemu
-from lxml import etree
 
-from lifebuoy.errors import HostTrouble, InstanceNotFound, NotFound, Refused
-from lifebuoy.hypervisor import forwarding, graphics, screen
+from lifebuoy.errors import HostTrouble, InstanceNotFound, Refused
+from lifebuoy.hypervisor import drive, forwarding, graphics, screen
 from lifebuoy.hypervisor.addresses import Address, guest_addresses
 from lifebuoy.hypervisor.agent import Agent
 from lifebuoy.hypervisor.console import SerialConsole
 from lifebuoy.hypervisor.graphics import Graphics
 from lifebuoy.hypervisor.link import Link
-from lifebuoy.hypervisor.translation import as_ours, code, message, translated
+from lifebuoy.hypervisor.translation import as_ours, code, translated
 from lifebuoy.model import RunState
 
 _POLL_S: Final = 0.1
 _CUT_DEADLINE_S: Final = 20.0
-_TRAY_DEADLINE_S: Final = 10.0
 
 _RUN_STATES: Final = {
     libvirt.VIR_DOMAIN_RUNNING: RunState.RUNNING,
@@ -206,7 +205,7 @@ class Domain:
 
         Fine if it is stopped already.
         """
-        if not self.active:
+        if self.wait_stopped(0):
             return
         try:
             self._raw.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
@@ -259,33 +258,14 @@ class Domain:
 
         Forced, as a tray that the guest holds shut would time out.
         """
-        disk = etree.fromstring(self.xml()).find(f"devices/disk/target[@dev='{target_dev}']/..")
-        if disk is None:
-            raise NotFound(f"'{self.name}' has no drive '{target_dev}'")
-        if disk.get("device") not in {"cdrom", "floppy"}:
-            raise Refused(f"'{target_dev}' of '{self.name}' is no drive with a medium")
-        for child in list(disk):
-            if child.tag in {"source", "backingStore", "mirror"}:
-                disk.remove(child)
+        disk = drive.emptied(self.xml(), target_dev, self.name)
         flags = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
         if self.persistent:
             flags |= libvirt.VIR_DOMAIN_DEVICE_MODIFY_CONFIG
         if self.active:
             flags |= libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
         with self._doing(f"eject the medium in '{target_dev}' of"):
-            self._update_device(etree.tostring(disk, encoding="unicode"), flags)
-
-    def _update_device(self, xml: str, flags: int) -> None:
-        """A reset of the drive by the guest's firmware shuts a tray just opened: try again."""
-        deadline = time.monotonic() + _TRAY_DEADLINE_S
-        while True:
-            try:
-                self._raw.updateDeviceFlags(xml, flags)
-                return
-            except libvirt.libvirtError as exc:
-                if "Tray of device" not in message(exc) or time.monotonic() > deadline:
-                    raise
-            time.sleep(_POLL_S)
+            drive.update(self._raw, disk, target_dev, flags)
 
     def screenshot_png(self) -> bytes:
         """What its screen shows."""
@@ -360,5 +340,5 @@ class Domain:
         """Stop forwarding ``port``; fine if there is no such forward."""
         forwarding.remove(self.monitor, self.user_interfaces(), port, self.name)
 
-    def _doing(self, what: str, safe: str | None = None) -> Any:
+    def _doing(self, what: str, safe: str | None = None) -> AbstractContextManager[None]:
         return translated(f"{what} '{self.name}'", safe=safe)

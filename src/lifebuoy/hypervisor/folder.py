@@ -19,6 +19,7 @@ from lifebuoy.hypervisor.storage import (
     check_name,
     size_of,
 )
+from lifebuoy.hypervisor.translation import translated_io
 
 _CHUNK: Final = 1 << 20
 
@@ -28,7 +29,8 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        with translated_io(f"use the folder {folder}"):
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
 
     @property
     def location(self) -> str:
@@ -44,7 +46,8 @@ class FolderStore:
             raise Refused(f"'{name}' is already in {self.location}")
         if total > self.free_bytes():
             raise NoSpace(f"{self.location} has no room for the {total} bytes of '{name}'")
-        with self._draft(SHARED_MODE if shared else PRIVATE_MODE) as (path, out):
+        mode = SHARED_MODE if shared else PRIVATE_MODE
+        with translated_io(f"store '{name}' in {self.location}"), self._draft(mode) as (path, out):
             if isinstance(data, Path):
                 with data.open("rb") as source:
                     _copy(source, out, total, progress)
@@ -70,24 +73,27 @@ class FolderStore:
 
     def read(self, name: str) -> bytes:
         check_name(name)
-        try:
-            return (self._folder / name).read_bytes()
-        except FileNotFoundError as exc:
-            raise NotFound(f"'{name}' is not in {self.location}") from exc
+        with translated_io(f"read '{name}' from {self.location}"):
+            try:
+                return (self._folder / name).read_bytes()
+            except FileNotFoundError as exc:
+                raise NotFound(f"'{name}' is not in {self.location}") from exc
 
     def remove(self, name: str, *, wipe: bool) -> None:
         check_name(name)
         path = self._folder / name
-        try:
-            if wipe:
-                _overwrite(path)
-            path.unlink()
-        except FileNotFoundError:
-            return
+        with translated_io(f"remove '{name}' from {self.location}"):
+            try:
+                if wipe:
+                    _overwrite(path)
+                path.unlink()
+            except FileNotFoundError:
+                return
 
     def claim(self, name: str, content: bytes) -> bool:
         check_name(name)
-        with self._draft(PRIVATE_MODE) as (path, out):
+        doing = f"claim '{name}' in {self.location}"
+        with translated_io(doing), self._draft(PRIVATE_MODE) as (path, out):
             out.write(content)
             return _appear(path, out, self._folder / name)
 

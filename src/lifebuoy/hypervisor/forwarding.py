@@ -35,8 +35,13 @@ class Forward:
 
 
 def user_netdevs(xml: str) -> list[str]:
-    """QEMU's names of the user-mode networks in a live definition: alias net0 is hostnet0."""
-    aliases = etree.fromstring(xml).findall("devices/interface[@type='user']/alias")
+    """QEMU's names of its user-mode networks in a live definition: alias net0 is hostnet0.
+
+    Those served by passt are not QEMU's: its monitor cannot forward their ports.
+    """
+    cards = etree.fromstring(xml).findall("devices/interface[@type='user']")
+    own = [card for card in cards if card.find("backend[@type='passt']") is None]
+    aliases = [alias for card in own for alias in card.findall("alias")]
     return ["host" + name for alias in aliases if (name := alias.get("name"))]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import libvirt
 
@@ -21,7 +22,11 @@ from lifebuoy.hypervisor import poolxml, streams
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.pool import refresh
 from lifebuoy.hypervisor.storage import PRIVATE_MODE
-from lifebuoy.hypervisor.translation import as_ours, code, translated
+from lifebuoy.hypervisor.translation import as_ours, code, translated, translated_io
+
+_Result = TypeVar("_Result")
+_TRIES: Final = 3
+_PAUSE_S: Final = 0.2
 
 
 class HostFiles:
@@ -37,18 +42,8 @@ class HostFiles:
             NotFound: no such file.
         """
         _check(path)
-        if self._is_local():
-            try:
-                return Path(path).read_bytes()
-            except FileNotFoundError as exc:
-                raise NotFound(f"no file '{path}' on the host") from exc
-            except PermissionError:
-                pass  # the daemon may read what we may not
-        with self._link.side() as conn, _volume(conn, path) as (_pool, volume):
-            if volume is None:
-                raise NotFound(f"no file '{path}' on the host")
-            with translated(f"read '{path}'"):
-                return streams.receive(conn, lambda stream: volume.download(stream, 0, 0, 0))
+        data = self._read_local(Path(path))
+        return self._patiently(lambda: self._read_far(path)) if data is None else data
 
     def write(self, path: str, data: bytes) -> None:
         """Replace the content, keeping owner and mode; create the file (0600) if it is not there.
@@ -56,8 +51,49 @@ class HostFiles:
         Through a pool the content is written in place: after an interruption write it again.
         """
         _check(path)
-        if self._is_local() and _write_local(Path(path), data):
-            return
+        if not self._is_local() or not _write_local(Path(path), data):
+            self._patiently(lambda: self._write_far(path, data))
+
+    def exists(self, path: str) -> bool | None:
+        """Whether the file is there; None where that cannot be known."""
+        _check(path)
+        if self._is_local():
+            try:
+                Path(path).stat()
+                return True
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            except PermissionError:
+                pass  # the daemon may see what we may not
+        try:
+            return self._patiently(lambda: self._exists_far(path))
+        except HostTrouble:
+            return None
+
+    def _read_local(self, path: Path) -> bytes | None:
+        """None where only the daemon may read it."""
+        if not self._is_local():
+            return None
+        with translated_io(f"read '{path}'"):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError as exc:
+                raise NotFound(f"no file '{path}' on the host") from exc
+            except PermissionError:
+                return None
+
+    def _read_far(self, path: str) -> bytes:
+        with self._link.side() as conn, _volume(conn, path) as (_pool, volume):
+            if volume is None:
+                raise NotFound(f"no file '{path}' on the host")
+            with translated(f"read '{path}'"):
+                return streams.receive(conn, lambda stream: volume.download(stream, 0, 0, 0))
+
+    def _exists_far(self, path: str) -> bool:
+        with self._link.side() as conn, _volume(conn, path) as (_pool, volume):
+            return volume is not None
+
+    def _write_far(self, path: str, data: bytes) -> None:
         with (
             self._link.side() as conn,
             _volume(conn, path) as (pool, found),
@@ -71,21 +107,16 @@ class HostFiles:
                 lambda _done: None,
             )
 
-    def exists(self, path: str) -> bool | None:
-        """Whether the file is there; None where that cannot be known."""
-        _check(path)
-        if self._is_local():
+    def _patiently(self, step: Callable[[], _Result]) -> _Result:
+        """Another caller may open or close a pool over the same folder just now: try again."""
+        if self._link.facts.is_embedded:
+            raise HostTrouble("the embedded libvirt reaches only files that this user may open")
+        for _ in range(_TRIES - 1):
             try:
-                return Path(path).stat() is not None
-            except (FileNotFoundError, NotADirectoryError):
-                return False
-            except PermissionError:
-                pass
-        try:
-            with self._link.side() as conn, _volume(conn, path) as (_pool, volume):
-                return volume is not None
-        except HostTrouble:
-            return None
+                return step()
+            except HostTrouble:
+                time.sleep(_PAUSE_S)
+        return step()
 
     def _is_local(self) -> bool:
         # The test driver is a play host: its paths are not this machine's, but there are no others.
@@ -100,15 +131,24 @@ def _check(path: str) -> None:
 def _write_local(path: Path, data: bytes) -> bool:
     """Replace the file as a whole; False where this user may not."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with translated_io(f"write '{path}'"):
+        try:
+            draft.touch(mode=0o600, exist_ok=False)
+        except PermissionError:
+            return False
     try:
-        draft.touch(mode=0o600, exist_ok=False)
-    except PermissionError:
-        return False
+        with translated_io(f"write '{path}'"):
+            return _replace(path, draft, data)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _replace(path: Path, draft: Path, data: bytes) -> bool:
+    with draft.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
     try:
-        with draft.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
         if path.exists():
             owner = path.stat()
             os.chown(draft, owner.st_uid, owner.st_gid)
@@ -116,8 +156,6 @@ def _write_local(path: Path, data: bytes) -> bool:
         draft.replace(path)
     except PermissionError:
         return False
-    finally:
-        draft.unlink(missing_ok=True)
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import libvirt
 from lxml import etree
 
-from lifebuoy.errors import CannotConnect, HostTrouble, LifebuoyError, NoSpace, NotFound, Refused
+from lifebuoy.errors import HostTrouble, LifebuoyError, NoSpace, NotFound, Refused
 from lifebuoy.hypervisor import poolxml, streams
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.storage import (
@@ -24,12 +24,14 @@ from lifebuoy.hypervisor.storage import (
     check_name,
     size_of,
 )
-from lifebuoy.hypervisor.translation import as_ours, code, translated
+from lifebuoy.hypervisor.translation import as_ours, code, message, translated
 
 POOL_NAME: Final = "lifebuoy"
 POOL_VARIABLE: Final = "LIFEBUOY_POOL"
 SYSTEM_FOLDER: Final = Path("/var/lib/lifebuoy/media")
 _REFRESH_DEADLINE_S: Final = 10.0
+_RELEASE_DEADLINE_S: Final = 5.0
+_POLL_S: Final = 0.1
 
 
 class PoolStore:
@@ -88,13 +90,20 @@ class PoolStore:
         volume = self._volume(name)
         if volume is None:
             return
-        try:
-            if wipe and volume.info()[1] > 0:
-                volume.wipe(0)
-            volume.delete(0)
-        except libvirt.libvirtError as exc:
-            if code(exc) != libvirt.VIR_ERR_NO_STORAGE_VOL:
-                raise as_ours(exc, f"remove '{name}' from {self.location}") from exc
+        deadline = time.monotonic() + _RELEASE_DEADLINE_S
+        while True:
+            try:
+                if wipe and volume.info()[1] > 0:
+                    volume.wipe(0)
+                volume.delete(0)
+                return
+            except libvirt.libvirtError as exc:
+                if code(exc) == libvirt.VIR_ERR_NO_STORAGE_VOL:
+                    return
+                # An upload that was just broken off holds the volume for a moment.
+                if "still in use" not in message(exc) or time.monotonic() > deadline:
+                    raise as_ours(exc, f"remove '{name}' from {self.location}") from exc
+            time.sleep(_POLL_S)
 
     def claim(self, name: str, content: bytes) -> bool:
         check_name(name)
@@ -158,7 +167,7 @@ def open_pool(conn: Any, name: str, folder: Path | None) -> Any:
         pool = conn.storagePoolLookupByName(name)
     except libvirt.libvirtError as exc:
         if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
-            raise as_ours(exc, f"look for the storage pool '{name}'", error=CannotConnect) from exc
+            raise as_ours(exc, f"look for the storage pool '{name}'") from exc
         if folder is None:
             raise NotFound(
                 f"there is no storage pool '{name}'",
@@ -214,4 +223,4 @@ def refresh(pool: Any) -> None:
             error: LifebuoyError = as_ours(exc, "refresh the storage pool", error=HostTrouble)
             if time.monotonic() > deadline or "asynchronous jobs" not in error.message:
                 raise error from exc
-        time.sleep(0.1)
+        time.sleep(_POLL_S)

@@ -5,6 +5,7 @@ libvirt's message is kept, cut to its first line and cleaned of XML, which could
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,16 @@ def translated(
         yield
     except libvirt.libvirtError as exc:
         raise as_ours(exc, doing, error=error, safe=safe) from exc
+
+
+@contextmanager
+def translated_io(doing: str) -> Iterator[None]:
+    """Turn an ``OSError`` of this machine's files inside the block into ours."""
+    try:
+        yield
+    except OSError as exc:
+        kind = NoSpace if exc.errno in {errno.ENOSPC, errno.EDQUOT} else HostTrouble
+        raise kind(f"cannot {doing}: {exc.strerror or exc}", safe=UNKNOWN) from exc
 
 
 def as_ours(

@@ -53,13 +53,16 @@ _ETC: Final = {
     "mdadm.conf": "etc/mdadm/mdadm.conf",
 }
 #: Runs last in the new root; $1 is the root's folder.
-_CUSTOMIZE: Final = """set -eu
+_CUSTOMIZE: Final = r"""set -eu
 root=$1
 rm -f "$root"/vmlinuz* "$root"/initrd* "$root"/etc/hostname "$root"/etc/ssh/ssh_host_*
 rm -rf "$root"/boot/* "$root"/var/cache/* "$root"/var/lib/apt/lists/* "$root"/var/log/*
 rm -rf "$root"/usr/share/perl/*/Unicode/Collate "$root"/tmp/* "$root"/run/*
 rm -rf "$root"/usr/lib/modules/*/build "$root"/usr/lib/modules/*/source
-mkdir -p "$root"/var/log/apt "$root"/var/cache/apt/archives/partial "$root"/var/lib/apt/lists/partial
+mkdir -p "$root"/var/log/apt "$root"/var/cache/apt/archives/partial \
+  "$root"/var/lib/apt/lists/partial "$root"/usr/lib/lifebuoy/applets
+chroot "$root" /bin/busybox --install -s /usr/lib/lifebuoy/applets
+rm "$root"/usr/lib/lifebuoy/applets/modprobe # the real one has an index of aliases
 chroot "$root" passwd -q -l root
 echo "127.0.0.1 localhost" > "$root"/etc/hosts
 : > "$root"/etc/machine-id

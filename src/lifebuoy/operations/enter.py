@@ -216,7 +216,7 @@ class _Entering:
         )
         if not self._domain.active:
             raise HostTrouble("the rescue system's machine stopped while starting")
-        if ours and not seen.agent:
+        if ours and not (seen.ssh if found.is_forwarded else seen.agent):
             raise TimedOut(
                 f"the rescue system did not answer within {self._request.timeout_s:.0f} s",
                 hint="give it longer (--timeout); look at its screen meanwhile (lifebuoy vnc)",

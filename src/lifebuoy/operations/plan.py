@@ -14,7 +14,7 @@ from lifebuoy.errors import (
     HostTrouble,
     Refused,
 )
-from lifebuoy.hypervisor import Domain, Host, probe
+from lifebuoy.hypervisor import Domain, Host, kvm
 from lifebuoy.image import Image
 from lifebuoy.model import Action, InstanceState, RunState, StopMode
 from lifebuoy.operations import lock
@@ -130,7 +130,7 @@ def require_acceleration(context: Context, domain: Domain, traits: Traits) -> No
     if traits.virt_type != "kvm":
         return
     try:
-        verdict = probe(context.host, cache_dir=context.cache_dir)
+        verdict = kvm.probe(context.host, cache_dir=context.cache_dir)
     except HostTrouble:
         return  # not known; QEMU's own start will tell
     if not verdict.usable:

@@ -16,7 +16,11 @@ import paramiko
 
 from lifebuoy.hypervisor import Domain, Host
 
+_LOOPBACK: Final = "127.0.0.1"
 _POLL_S: Final = 0.2
+#: Once the agent answers, an address of another network is tried this long: it may well be out
+#: of reach from here.
+_ELSEWHERE_S: Final = 30.0
 # A guest that is still starting resets connections; that is no news for the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
@@ -37,6 +41,11 @@ class Access:
     vnc: str
     serial: bool
     user: str = "root"
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether it is a port of the host's loopback, so that SSH must answer there."""
+        return self.ssh_host == _LOOPBACK
 
     @property
     def fingerprint(self) -> str:
@@ -75,7 +84,7 @@ def find(host: Host, domain: Domain, host_key: str, *, open_way: bool) -> Access
     if domain.active:
         if domain.user_interfaces():
             port = domain.forward_ssh() if open_way else domain.forwarded_ssh_port()
-            address = "127.0.0.1" if port else None
+            address = _LOOPBACK if port else None
         else:
             known = [found.ip for found in domain.addresses() if ":" not in found.ip]
             address, port = (known[0], 22) if known else (None, None)
@@ -108,6 +117,8 @@ def wait(
     while True:
         if not agent and needs_agent:
             agent = domain.agent.ping(1)
+            if agent and not access.is_forwarded:
+                deadline = min(deadline, clock() + _ELSEWHERE_S)
         ready_to_try = agent or not needs_agent
         if ready_to_try:
             access = find_access()

@@ -1,0 +1,38 @@
+# What a newcomer runs. `make demo` and `make test` set the machine up first; again in seconds.
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+
+.PHONY: setup demo test test-all bench lint format lock clean
+
+setup:
+	@tools/setup.sh
+
+demo: setup
+	@$(PYTHON) -m lab demo
+
+test: setup
+	@$(PYTEST) -m "not slow"
+
+test-all: setup
+	@$(PYTEST)
+
+bench:
+	@LIFEBUOY_SETUP_BENCH=1 tools/setup.sh
+	@$(PYTHON) -m bench
+
+lint: setup
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+
+format: setup
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix .
+
+# Writes requirements.lock from pyproject.toml (needs uv).
+lock:
+	uv pip compile -q pyproject.toml --extra dev --generate-hashes --universal \
+	  --python-version 3.11 --no-annotate --no-header -o requirements.lock
+
+clean:
+	rm -rf .venv dist build demo-output bench-output .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,90 @@
+"""Questions to a user at a terminal: the rescue password, consent, yes or no."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import sys
+from typing import Final
+
+from lifebuoy.cli import output
+from lifebuoy.errors import BadInput, PasswordRefused
+from lifebuoy.policy import PASSWORD_RULE, check_password
+
+_GENERATED_LENGTH: Final = 20
+#: Without those that look like another (0 O, 1 l I): it is read off one screen, typed on another.
+_LETTERS: Final = "abcdefghijkmnopqrstuvwxyz"
+_CAPITALS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_DIGITS: Final = "23456789"
+_STDIN_MAX: Final = 4096
+
+
+def generate_password() -> str:
+    """A random password that obeys the rule: letters and digits, easily typed on any keyboard."""
+    alphabet = _LETTERS + _CAPITALS + _DIGITS
+    while True:
+        made = "".join(secrets.choice(alphabet) for _ in range(_GENERATED_LENGTH))
+        if all(any(c in kind for c in made) for kind in (_LETTERS, _CAPITALS, _DIGITS)):
+            check_password(made)
+            return made
+
+
+def password_given(*, from_stdin: bool, generate: bool) -> str | None:
+    """The password as the flags say; None when it is to be prompted for.
+
+    Raises:
+        PasswordRefused: it breaks the rule.
+        BadInput: both flags, nothing on standard input, or no way to ask.
+    """
+    if from_stdin and generate:
+        raise BadInput("--password-stdin and --generate-password exclude each other")
+    if generate:
+        return generate_password()
+    if from_stdin:
+        return _read_stdin()
+    if not output.interactive():
+        raise BadInput(
+            "no rescue password: there is no terminal to ask at",
+            hint="pipe it in: --password-stdin, or have one made up: --generate-password",
+        )
+    return None
+
+
+def password_prompted() -> str:
+    """Ask for a new password, twice, until it obeys the rule and both are the same."""
+    output.note(
+        "Set a password for root of the rescue system. It opens nothing else and is worth nothing "
+        "after leaving.",
+        f"Rule: {PASSWORD_RULE}",
+    )
+    while True:
+        first = getpass.getpass("Rescue password: ")
+        try:
+            check_password(first)
+        except PasswordRefused as error:
+            output.note(error.message, error.hint)
+            continue
+        if getpass.getpass("Again: ") == first:
+            return first
+        output.note("The two are not the same.")
+
+
+def agreed(question: str) -> bool:
+    """Whether the user says yes; anything but a clear yes is no."""
+    return choice(f"{question} [y/N]") in {"y", "yes"}
+
+
+def choice(question: str) -> str:
+    """What the user answers, in lower case without blanks around."""
+    sys.stderr.write(question + " ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower()
+
+
+def _read_stdin() -> str:
+    line = sys.stdin.readline(_STDIN_MAX)
+    if not line:
+        raise BadInput("no password on standard input", hint="printf '%s\\n' \"$PASSWORD\" | ...")
+    password = line.rstrip("\n")
+    check_password(password)
+    return password

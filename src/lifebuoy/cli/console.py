@@ -1,0 +1,107 @@
+"""``lifebuoy console``: an instance's serial console in this terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import threading
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+
+from lifebuoy.cli import options, output
+from lifebuoy.cli.session import of
+from lifebuoy.errors import BadInput, HostTrouble, TimedOut
+from lifebuoy.hypervisor import SerialConsole
+from lifebuoy.model import Action
+from lifebuoy.operations.status import require_allowed
+
+_LEAVE: Final = b"\x1d"  # Ctrl-]
+_POLL_S: Final = 0.2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("console", epilog="Example:\n\n$ lifebuoy console web1")(console)
+
+
+def console(
+    context: typer.Context,
+    name: options.Name,
+    force: Annotated[
+        bool, options.flag("--force", help="Take the console over from whoever has it open.")
+    ] = False,
+) -> None:
+    """Open an instance's serial console in this terminal; Ctrl-] leaves it.
+
+    It works without any network in the guest. Press Enter if nothing shows.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput("a console needs a terminal", hint=f"to read only: lifebuoy bootlog {name}")
+    with of(context).context() as found:
+        domain = require_allowed(found.host, name, Action.CONSOLE)
+        with domain.open_serial(force=force) as serial:
+            output.note(f"Connected to '{domain.name}'. Ctrl-] leaves. Press Enter if it is quiet.")
+            ended = _talk(serial)
+    output.note("", "The console was closed by the other side." if ended else "Left the console.")
+
+
+def _talk(serial: SerialConsole) -> bool:
+    """Pass bytes both ways until the user leaves; True if the other side ended it."""
+    over = threading.Event()
+    printer = threading.Thread(target=_print, args=(serial, over), daemon=True)
+    with _raw(sys.stdin.fileno()):
+        printer.start()
+        try:
+            while not over.is_set():
+                if not select.select([sys.stdin], [], [], _POLL_S)[0]:
+                    continue
+                typed = os.read(sys.stdin.fileno(), 4096)
+                ours, leave, _ = typed.partition(_LEAVE)
+                _send(serial, ours)
+                if leave or not typed:
+                    return False
+            return True
+        finally:
+            over.set()
+            printer.join(2 * _POLL_S)
+
+
+def _send(serial: SerialConsole, typed: bytes) -> None:
+    if not typed:
+        return
+    try:
+        serial.write(typed, timeout_s=2.0)
+    except TimedOut:
+        return  # a guest that does not read its console: what is typed is lost, as on any
+    except EOFError:
+        return  # the printer sees it too
+
+
+def _print(serial: SerialConsole, over: threading.Event) -> None:
+    while not over.is_set():
+        try:
+            _write_all(serial.read(_POLL_S))
+        except (EOFError, HostTrouble, OSError):
+            over.set()
+
+
+def _write_all(data: bytes) -> None:
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data) :]
+
+
+@contextmanager
+def _raw(descriptor: int) -> Iterator[None]:
+    """Every key goes to the guest, Ctrl-C too; the terminal is as it was afterwards."""
+    before = termios.tcgetattr(descriptor)
+    tty.setraw(descriptor)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

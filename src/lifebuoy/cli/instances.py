@@ -1,0 +1,140 @@
+"""``lifebuoy list`` and ``lifebuoy show``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from lifebuoy.cli import options, output, rescue_status
+from lifebuoy.cli.session import of
+from lifebuoy.model import InstanceState
+from lifebuoy.operations.status import InstanceDetails, InstanceSummary, details, summaries
+from lifebuoy.rescue.traits import Disk
+
+_STYLES = {InstanceState.RUNNING: "green", InstanceState.STOPPED: "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        "list",
+        epilog="Examples:\n\n$ lifebuoy list\n\n$ lifebuoy list --json | jq -r '.instances[].name'",
+    )(list_)
+    app.command("show", epilog="Example:\n\n$ lifebuoy show web1")(show)
+
+
+def list_(context: typer.Context, json: options.Json = False) -> None:
+    """List all instances of the host with their states."""
+    with of(context).context() as found:
+        instances = summaries(found.host)
+        uri = found.host.uri
+    if json:
+        output.print_json({"instances": instances})
+    elif not instances:
+        output.say(f"There are no instances on {uri}.")
+    else:
+        output.out().print(_table(instances))
+
+
+def show(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
+    """Show an instance: state, disks, network, firmware, and what can be done with it now."""
+    with of(context).context() as found:
+        result = details(found.host, name)
+    if json:
+        output.print_json(as_json(result))
+    else:
+        output.facts(_rows(result))
+
+
+def as_json(result: InstanceDetails) -> dict[str, object]:
+    """The documented shape: docs/schema/instance.json."""
+    traits = result.traits
+    stay = result.rescue
+    return {
+        **asdict(result.summary),
+        "persistent": result.persistent,
+        "saved": result.saved,
+        "snapshots": result.snapshots,
+        "vcpus": result.vcpus,
+        "acceleration": traits.virt_type,
+        "arch": traits.arch,
+        "machine": traits.machine,
+        "firmware": {
+            "type": "uefi" if traits.uefi else "bios",
+            "secure_boot": traits.secure_boot,
+            "nvram": traits.nvram,
+        },
+        "tpm": traits.has_tpm,
+        "disks": result.disks,
+        "interfaces": result.interfaces,
+        "addresses": result.addresses,
+        "graphics": result.graphics,
+        "serial": traits.has_serial,
+        "serial_log": traits.serial_log,
+        "possible": result.possible,
+        "rescue": rescue_status.as_json(stay) if stay else None,
+    }
+
+
+def _table(instances: list[InstanceSummary]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("ID", "NAME", "STATE", "MEMORY", "AUTOSTART", "SINCE", "IMAGE"):
+        table.add_column(title, overflow="fold", justify="right" if title == "MEMORY" else "left")
+    for found in instances:
+        state = Text(found.state, _STYLES.get(found.state, "bold yellow"))
+        if found.problem:
+            state.append(f"  ({found.problem})", "red")
+        table.add_row(
+            "-" if found.id is None else str(found.id),
+            found.name,
+            state,
+            f"{found.memory_mib} MiB",
+            "yes" if found.autostart else "no",
+            found.since,
+            found.image,
+        )
+    return table
+
+
+def _rows(result: InstanceDetails) -> list[tuple[str, object]]:
+    summary, traits = result.summary, result.traits
+    stay = result.rescue
+    return [
+        ("name", summary.name),
+        ("uuid", summary.uuid),
+        ("state", summary.state),
+        ("machine", f"{summary.run_state}, {traits.arch} {traits.machine}"),
+        ("rescue", f"since {stay.since}, image {stay.image}" if stay else ""),
+        ("before it", ("running" if stay.was_running else "stopped") if stay else ""),
+        ("processors", f"{result.vcpus}, {result.acceleration}"),
+        ("memory", f"{traits.memory_mib} MiB"),
+        ("firmware", result.firmware),
+        ("tpm", "yes" if traits.has_tpm else ""),
+        ("autostart", "yes" if summary.autostart else "no"),
+        ("saved", "its memory is saved; the next start resumes it" if result.saved else ""),
+        ("snapshots", result.snapshots or ""),
+        ("disks", "\n".join(_disk(disk) for disk in result.disks) or "none"),
+        (
+            "network",
+            "\n".join(f"{nic.mac}  {nic.type}  {nic.model}".rstrip() for nic in result.interfaces),
+        ),
+        ("addresses", ", ".join(result.addresses)),
+        ("graphics", ", ".join(traits.graphics)),
+        ("serial", _serial(traits.has_serial, traits.serial_log)),
+        ("possible", ", ".join(result.possible)),
+    ]
+
+
+def _disk(disk: Disk) -> str:
+    flags = [flag for flag, on in (("read-only", disk.readonly), ("shared", disk.shareable)) if on]
+    parts = [disk.target, disk.bus, disk.device, disk.format, disk.source or "(empty)", *flags]
+    return "  ".join(part for part in parts if part)
+
+
+def _serial(there: bool, log: str | None) -> str:
+    if not there:
+        return "none"
+    return f"yes, log in {log}" if log else "yes"

@@ -1,0 +1,98 @@
+"""``lifebuoy start``, ``stop`` and ``reboot``, outside rescue mode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import typer
+
+from lifebuoy.cli import ask, options, output
+from lifebuoy.cli.session import of
+from lifebuoy.errors import ConsentNeeded
+from lifebuoy.model import BootVerdict
+from lifebuoy.operations import power
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("start", epilog="Example:\n\n$ lifebuoy start web1 --watch 120")(start)
+    app.command(
+        "stop",
+        epilog="Examples:\n\n$ lifebuoy stop web1\n\n"
+        "$ lifebuoy stop web1 --stop soft-first --consent-force",
+    )(stop)
+    app.command("reboot", epilog="Example:\n\n$ lifebuoy reboot web1")(reboot)
+
+
+def start(
+    context: typer.Context,
+    name: options.Name,
+    watch: options.Watch = 0.0,
+    json: options.Json = False,
+) -> None:
+    """Start a stopped instance; with --watch, say whether it reaches a login.
+
+    In rescue mode it is refused: leave rescue mode first.
+    """
+    with of(context).context() as found:
+        report = power.start(found, name, watch_s=watch)
+    if json:
+        output.print_json(
+            {
+                "instance": name,
+                "action": "start",
+                "boot": {
+                    "verdict": report.verdict,
+                    "sign": report.sign,
+                    "last_seen": report.last_seen,
+                    "seconds": round(report.seconds, 1),
+                },
+            }
+        )
+        return
+    output.say(f"'{name}' is started.")
+    if report.verdict is not BootVerdict.NOT_WATCHED:
+        output.say(f"Boot: {report.words}")
+
+
+def stop(
+    context: typer.Context,
+    name: options.Name,
+    stop: options.Stop = None,
+    consent_force: options.Consent = False,
+    stop_timeout: options.StopTimeout = 60.0,
+    json: options.Json = False,
+) -> None:
+    """Shut a running instance down.
+
+    Without consent it is only asked to shut down by itself. With --consent-force it is cut off if
+    it does not stop in time, which can lose data.
+    """
+    request = power.StopRequest(name, stop, consent_force, stop_timeout)
+    with of(context).context() as found:
+        try:
+            how = power.stop(found, request)
+        except ConsentNeeded as error:
+            if json or not output.interactive():
+                raise
+            output.note(error.message)
+            if not ask.agreed("Do you consent to a forced shutdown?"):
+                raise
+            how = power.stop(found, replace(request, consent=True))
+    if json:
+        output.print_json({"instance": name, "action": "stop", "how": how})
+    else:
+        output.say(f"'{name}' is stopped: {how}.")
+
+
+def reboot(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
+    """Ask a running instance to reboot; it is not waited for.
+
+    A reboot does not read a changed definition: for that, stop and start it.
+    """
+    with of(context).context() as found:
+        power.reboot(found, name)
+    if json:
+        output.print_json({"instance": name, "action": "reboot"})
+    else:
+        output.say(f"'{name}' was asked to reboot.")

@@ -1,0 +1,195 @@
+"""``lifebuoy rescue enter``: options, questions and the result. The checks are the operation's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lifebuoy.cli import ask, dry_run, entered, options, output, progress, script
+from lifebuoy.cli.complete import image_ids
+from lifebuoy.cli.session import Session, of
+from lifebuoy.errors import BadInput, ConsentNeeded
+from lifebuoy.model import StopMode
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.enter import Entered, enter
+from lifebuoy.operations.plan import EnterRequest, check_input, plan
+
+_EPILOG = """Examples:
+
+$ lifebuoy rescue enter web1
+
+$ lifebuoy rescue enter web1 --generate-password --ssh-key ~/.ssh/id_ed25519.pub --consent-force
+
+$ printf '%s' "$PASSWORD" | lifebuoy rescue enter web1 --password-stdin --json
+
+$ lifebuoy rescue enter web1 --dry-run"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group."""
+    app.command("enter", epilog=_EPILOG)(enter_)
+
+
+def enter_(
+    context: typer.Context,
+    name: options.Name,
+    password_stdin: options.PasswordStdin = False,
+    generate_password: options.GeneratePassword = False,
+    ssh_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--ssh-key",
+            metavar="FILE",
+            help="A file of public keys that may log in, such as ~/.ssh/id_ed25519.pub; "
+            "may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    stop: options.Stop = None,
+    consent_force: options.Consent = False,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image",
+            metavar="ID",
+            help="The rescue image; else the default one (lifebuoy image list).",
+            autocompletion=image_ids,
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[
+        bool, options.flag("--wait/--no-wait", help="Wait until it can be logged in to.")
+    ] = True,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", metavar="S", help="Seconds given to the rescue system."),
+    ] = 300.0,
+    stop_timeout: options.StopTimeout = 60.0,
+    discard_saved: Annotated[
+        bool,
+        options.flag(
+            "--discard-saved",
+            help="Give up the memory saved by virsh managedsave; resuming it after a repair "
+            "would damage the disk.",
+        ),
+    ] = False,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            metavar="FILE",
+            help="A bash script of yours to run once in the rescue system when it is ready; "
+            "shown before, its output kept.",
+            show_default=False,
+        ),
+    ] = None,
+    only_show: Annotated[
+        bool, options.flag("--dry-run", help="Check everything, show what would change, end.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Boot an instance's rescue system, its own disks attached and untouched.
+
+    You set a password for root of the rescue system; the instance's own passwords are not touched.
+    A running instance must be shut down first, or you consent to a forced shutdown, which can
+    lose data. If anything fails, the instance goes back to what it was.
+
+    Take a copy of its disks first: a repair writes to them.
+    """
+    session = of(context)
+    chosen = None
+    if not only_show:
+        chosen = ask.password_given(from_stdin=password_stdin, generate=generate_password)
+    to_run = script.read(run) if run else None
+    if to_run and not wait:
+        raise BadInput("--run needs the rescue system to be ready: not with --no-wait")
+    request = EnterRequest(
+        name=name,
+        # stands in where none is known yet: for the checks, which come before the questions
+        password=chosen or ask.generate_password(),
+        ssh_keys=_keys(ssh_key or []),
+        stop=stop or StopMode.SOFT_FIRST,
+        consent=consent_force,
+        image=image,
+        wait=wait,
+        stop_timeout_s=stop_timeout,
+        timeout_s=timeout,
+        discard_saved=discard_saved,
+        script=to_run.content if to_run else b"",
+    )
+    check_input(request)
+    with session.context() as found:
+        if only_show:
+            dry_run.show(found, request, as_json=json)
+            return
+        if output.interactive() and not json:
+            request = _asked(session, found, request, prompt=chosen is None, to_run=to_run)
+        elif to_run and not json:
+            output.note(f"script: {to_run.name}, sha256 {to_run.sha256}")
+        with progress.shown(silent=json) as view:
+            result = enter(found, request, view, view.upload)
+    log = script.keep(session.state_dir, result, to_run) if to_run else None
+    outcome = entered.Outcome(
+        result, request.name, request.password if generate_password else None, to_run, log
+    )
+    _finish(session, outcome, result, as_json=json)
+
+
+def _finish(session: Session, outcome: entered.Outcome, result: Entered, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(entered.as_json(outcome))
+    else:
+        entered.show(session, outcome)
+    if result.script is not None and result.script.status != 0:
+        raise typer.Exit(1)
+
+
+def _keys(files: list[Path]) -> tuple[str, ...]:
+    """The public keys in ``files``, a line each; comments and blank lines are passed over."""
+    found: list[str] = []
+    for file in files:
+        try:
+            lines = [line.strip() for line in file.expanduser().read_text().splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"cannot read the SSH key file {file}") from error
+        if any("PRIVATE KEY" in line for line in lines):
+            raise BadInput(f"{file} is a private key", hint=f"give the public one: {file}.pub")
+        keys = [line for line in lines if line and not line.startswith("#")]
+        if not keys:
+            raise BadInput(f"no public key in {file}")
+        found += keys
+    return tuple(found)
+
+
+def _asked(
+    session: Session,
+    context: Context,
+    request: EnterRequest,
+    *,
+    prompt: bool,
+    to_run: script.Script | None,
+) -> EnterRequest:
+    """The request with the user's answers: consent, the script, the password, in this order.
+
+    The checks come first, so that nobody types a password for what is refused anyway.
+    """
+    try:
+        plan(context, request)
+    except ConsentNeeded as error:
+        output.note(error.message)
+        if not ask.agreed("Do you consent to a forced shutdown if it does not stop by itself?"):
+            raise
+        request = replace(request, consent=True)
+        plan(context, request)
+    output.note(
+        "A repair writes to the instance's disks. We strongly recommend to take a copy of them "
+        "first."
+    )
+    if to_run:
+        script.preview(to_run)
+        if not ask.agreed("Run this script as root in the rescue system?"):
+            raise typer.Abort
+    return replace(request, password=ask.password_prompted()) if prompt else request

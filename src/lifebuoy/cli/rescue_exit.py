@@ -1,0 +1,124 @@
+"""``lifebuoy rescue exit``: back to what was, with a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from lifebuoy.cli import ask, options, output, progress
+from lifebuoy.cli.session import Session, of
+from lifebuoy.errors import DefinitionChanged
+from lifebuoy.model import BootVerdict, ChangePolicy
+from lifebuoy.operations.leave import LeaveRequest, Left, leave
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group."""
+    app.command(
+        "exit",
+        epilog="Examples:\n\n$ lifebuoy rescue exit web1\n\n"
+        "$ lifebuoy rescue exit web1 --changes drop --watch 0\n\n"
+        "Exit status: 1 also when something is not as it was recorded; see lifebuoy --help.",
+    )(exit_)
+
+
+def exit_(
+    context: typer.Context,
+    name: options.Name,
+    force: Annotated[
+        bool,
+        options.flag("--force", help="Leave even while a file system of the instance is in use."),
+    ] = False,
+    changes: Annotated[
+        ChangePolicy,
+        typer.Option(
+            "--changes",
+            metavar="refuse|keep|drop",
+            help="What happens to edits that somebody made to the definition during rescue mode.",
+        ),
+    ] = ChangePolicy.REFUSE,
+    keep_nvram: Annotated[
+        bool,
+        options.flag(
+            "--keep-nvram", help="Take over the UEFI boot entries that the rescue system wrote."
+        ),
+    ] = False,
+    watch: options.Watch = 120.0,
+    json: options.Json = False,
+) -> None:
+    """Leave rescue mode: exactly the definition, devices, autostart flag and run state of before.
+
+    What you changed on the disks is kept. The rescue system is asked to unmount first; an instance
+    that ran before is started and its boot watched. One that was stopped stays stopped.
+    """
+    session = of(context)
+    request = LeaveRequest(name, force, changes, keep_nvram, watch)
+    try:
+        left = _leave(session, request, silent=json)
+    except DefinitionChanged as error:
+        if json or not output.interactive():
+            raise
+        left = _leave(session, replace(request, changes=_decided(error)), silent=False)
+    if json:
+        output.print_json(as_json(name, left))
+    else:
+        _show(name, left)
+    if left.differences:
+        raise typer.Exit(1)
+
+
+def as_json(name: str, left: Left) -> dict[str, object]:
+    """The documented shape: docs/schema/rescue-exit.json."""
+    return {
+        "instance": name,
+        "session": left.stay.session,
+        "was_running": left.stay.was_running,
+        "boot": {
+            "verdict": left.boot.verdict,
+            "sign": left.boot.sign,
+            "last_seen": left.boot.last_seen,
+            "seconds": round(left.boot.seconds, 1),
+        },
+        "differences": list(left.differences),
+        "kept_changes": list(left.kept_changes),
+    }
+
+
+def _leave(session: Session, request: LeaveRequest, *, silent: bool) -> Left:
+    with session.context() as found, progress.shown(silent=silent) as view:
+        return leave(found, request, view)
+
+
+def _decided(error: DefinitionChanged) -> ChangePolicy:
+    """Ask what happens to the edits; anything unclear leaves all as it is."""
+    told, _, edits = error.message.partition("\n")
+    output.note(told)
+    output.note(output.diff_text(edits.splitlines()))
+    answer = ask.choice("Keep these edits, drop them, or stay in rescue mode? [keep/drop/STAY]")
+    try:
+        chosen = ChangePolicy(answer)
+    except ValueError:
+        raise error from None
+    if chosen is ChangePolicy.REFUSE:
+        raise error
+    return chosen
+
+
+def _show(name: str, left: Left) -> None:
+    output.say(f"'{name}' has left rescue mode; it was there since {left.stay.since}.")
+    if left.differences:
+        output.say(Text("NOT as recorded:", "bold red"), *(f"  {d}" for d in left.differences))
+    else:
+        output.say("Definition, autostart, media and run state are as they were recorded.")
+    if left.kept_changes:
+        output.say("Kept edits of the definition:", output.diff_text(left.kept_changes))
+    if left.boot.verdict is BootVerdict.NOT_STARTED:
+        output.say("It stays stopped, as it was before.")
+        return
+    style = {BootVerdict.LOGIN: "green", BootVerdict.FAILED: "bold red"}
+    output.say(Text.assemble("Boot: ", (left.boot.words, style.get(left.boot.verdict, ""))))
+    if left.boot.verdict is BootVerdict.FAILED:
+        output.say("It can enter rescue mode again; nothing on the disks was lost by leaving.")

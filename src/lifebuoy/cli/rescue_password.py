@@ -1,0 +1,58 @@
+"""``lifebuoy rescue password``: a new password for a rescue system that was reset."""
+
+from __future__ import annotations
+
+import typer
+
+from lifebuoy.cli import access, ask, options, output
+from lifebuoy.cli.session import of
+from lifebuoy.operations import password as operation
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group."""
+    app.command(
+        "password",
+        epilog="Examples:\n\n$ lifebuoy rescue password web1\n\n"
+        "$ lifebuoy rescue password web1 --generate-password",
+    )(password)
+
+
+def password(
+    context: typer.Context,
+    name: options.Name,
+    password_stdin: options.PasswordStdin = False,
+    generate_password: options.GeneratePassword = False,
+    json: options.Json = False,
+) -> None:
+    """Set a new rescue password, in rescue mode, through the guest agent.
+
+    A rescue system that was reset (not rebooted from inside) starts without its password, as the
+    seed that brought it was wiped: then nobody can log in until this sets one. Only the rescue
+    system's password changes; the instance's own are never touched.
+    """
+    session = of(context)
+    secret = ask.password_given(from_stdin=password_stdin, generate=generate_password)
+    if secret is None:
+        secret = ask.password_prompted()
+    with session.context() as found:
+        changed = operation.change(found, name, secret)
+    if json:
+        output.print_json(
+            {
+                "instance": name,
+                "password": secret if generate_password else None,
+                "new_host_key": changed.new_host_key,
+                "access": access.as_json(changed.access),
+            }
+        )
+        return
+    output.say("The rescue password is set.")
+    if changed.new_host_key:
+        output.say("The rescue system made a new SSH host key; it is noted.")
+    output.facts(
+        [
+            ("password", f"{secret}   (shown this once)" if generate_password else ""),
+            *access.rows(session, name, changed.access),
+        ]
+    )

@@ -1,0 +1,110 @@
+"""``lifebuoy rescue status`` and ``rescue list``: what is in rescue mode, and how to get in."""
+
+from __future__ import annotations
+
+import typer
+from rich.table import Table
+
+from lifebuoy.cli import access, options, output
+from lifebuoy.cli.session import Session, of
+from lifebuoy.model import InstanceState, RunState
+from lifebuoy.operations.status import (
+    InstanceSummary,
+    RescueStatus,
+    rescue_list,
+    rescue_status,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command(
+        "status",
+        epilog="Examples:\n\n$ lifebuoy rescue status web1\n\n"
+        "$ lifebuoy rescue status web1 --json | jq -r .access.ssh_command",
+    )(status)
+    app.command("list", epilog="Example:\n\n$ lifebuoy rescue list")(list_)
+
+
+def status(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
+    """Show an instance's stay in rescue mode: since when, with which image, how to get in.
+
+    After `rescue enter --no-wait` this also takes the seed with the password's hash away, once
+    the rescue system has read it.
+    """
+    session = of(context)
+    with session.context() as found:
+        result = rescue_status(found, name)
+    if json:
+        output.print_json(as_json(result))
+    else:
+        _show(session, result)
+
+
+def list_(context: typer.Context, json: options.Json = False) -> None:
+    """List the instances that are in rescue mode, on the way in, or on the way out."""
+    with of(context).context() as found:
+        instances = rescue_list(found)
+    if json:
+        output.print_json({"instances": instances})
+    elif not instances:
+        output.say("No instance is in rescue mode.")
+    else:
+        output.out().print(_table(instances))
+
+
+def as_json(result: RescueStatus) -> dict[str, object]:
+    """The documented shape: docs/schema/rescue-status.json."""
+    return {
+        "instance": result.name,
+        "state": result.state,
+        "run_state": result.run_state,
+        "session": result.session,
+        "since": result.since,
+        "image": result.image,
+        "before": {
+            "run_state": RunState.RUNNING if result.was_running else RunState.STOPPED,
+            "autostart": result.autostart,
+        },
+        "seed_removed": result.seed_removed,
+        "working": result.working,
+        "edits": list(result.edits),
+        "access": access.as_json(result.access),
+    }
+
+
+def _show(session: Session, result: RescueStatus) -> None:
+    before = "running" if result.was_running else "stopped"
+    output.facts(
+        [
+            ("instance", result.name),
+            ("state", result.state),
+            ("machine", result.run_state),
+            ("since", result.since),
+            ("image", result.image),
+            ("before", before + (", started with the host" if result.autostart else "")),
+            ("seed", "gone" if result.seed_removed else "still there, until it has been read"),
+            ("at work", result.working),
+            *access.rows(session, result.name, result.access),
+        ]
+    )
+    if result.state is not InstanceState.RESCUE_MODE and not result.working:
+        way = "entering" if result.state is InstanceState.ENTER_RESCUE_MODE else "leaving"
+        output.say(
+            "",
+            f"The {way} was cut short and nobody is at work on it. To go back to what was before: "
+            + session.command("rescue", "exit", result.name),
+        )
+    if result.edits:
+        output.say("", "The definition was edited during rescue mode:")
+        output.say(output.diff_text(result.edits))
+
+
+def _table(instances: list[InstanceSummary]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("NAME", "STATE", "MACHINE", "SINCE", "IMAGE"):
+        table.add_column(title, overflow="fold")
+    for found in instances:
+        note = f"  ({found.problem})" if found.problem else ""
+        table.add_row(found.name, found.state + note, found.run_state, found.since, found.image)
+    return table

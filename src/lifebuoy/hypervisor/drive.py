@@ -1,0 +1,65 @@
+"""Taking the medium out of a drive, though its tray may shut in the middle of that."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Final
+
+import libvirt
+import libvirt_qemu
+from lxml import etree
+
+from lifebuoy.errors import NotFound, Refused
+from lifebuoy.hypervisor.translation import message
+
+_DEADLINE_S: Final = 10.0
+_PAUSE_S: Final = 0.05
+_WITH_A_TRAY: Final = frozenset({"cdrom", "floppy"})
+_OF_THE_MEDIUM: Final = frozenset({"source", "backingStore", "mirror"})
+
+
+def emptied(definition: str, target_dev: str, name: str) -> str:
+    """The ``<disk>`` of the drive ``target_dev`` in a definition, without its medium. Pure.
+
+    Raises:
+        NotFound: no such drive.
+        Refused: a disk that is no drive.
+    """
+    disk = etree.fromstring(definition).find(f"devices/disk/target[@dev='{target_dev}']/..")
+    if disk is None:
+        raise NotFound(f"'{name}' has no drive '{target_dev}'")
+    if disk.get("device") not in _WITH_A_TRAY:
+        raise Refused(f"'{target_dev}' of '{name}' is no drive with a medium")
+    disk.set("type", "file")  # an empty drive of another type would lack its source
+    for child in list(disk):
+        if child.tag in _OF_THE_MEDIUM:
+            disk.remove(child)
+    return etree.tostring(disk, encoding="unicode")
+
+
+def update(raw: Any, disk: str, target_dev: str, flags: int) -> None:
+    """Change the drive of the raw domain to ``disk``.
+
+    Firmware that resets a drive between the opening of its tray and the removal of its medium
+    shuts the tray without telling libvirt, which from then on takes it for open; so the tray is
+    opened once more behind libvirt's back. Raises libvirt's own error.
+    """
+    deadline = time.monotonic() + _DEADLINE_S
+    while True:
+        try:
+            raw.updateDeviceFlags(disk, flags)
+            return
+        except libvirt.libvirtError as exc:
+            if "Tray of device" not in message(exc) or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_S)
+        _open_tray(raw, target_dev)
+
+
+def _open_tray(raw: Any, target_dev: str) -> None:
+    live = etree.fromstring(raw.XMLDesc(0))
+    alias = live.find(f"devices/disk/target[@dev='{target_dev}']/../alias")
+    arguments = {"id": "" if alias is None else alias.get("name"), "force": True}
+    command = json.dumps({"execute": "blockdev-open-tray", "arguments": arguments})
+    libvirt_qemu.qemuMonitorCommand(raw, command, 0)

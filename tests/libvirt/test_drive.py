@@ -1,0 +1,65 @@
+"""Ejecting from a drive whose tray the guest's firmware shuts again; a script plays QEMU."""
+
+from __future__ import annotations
+
+import json
+
+import libvirt
+import libvirt_qemu
+import pytest
+
+from lifebuoy.errors import NotFound, Refused
+from lifebuoy.hypervisor import drive
+
+DEFINITION = """
+<domain><devices>
+  <disk type='file' device='disk'><source file='/d'/><target dev='vda'/></disk>
+  <disk type='network' device='cdrom'><source protocol='http' name='x'><host name='h'/></source>
+    <backingStore/><target dev='sda' bus='sata'/><readonly/><alias name='sata0-0-0'/></disk>
+</devices></domain>
+"""
+
+
+class ShutTray(libvirt.libvirtError):  # type: ignore[misc]
+    def get_error_message(self) -> str:
+        return "internal error: ... Tray of device 'sata0-0-0' is not open"
+
+
+class Raw:
+    """A domain whose tray is shut until the monitor opens it."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+
+    def updateDeviceFlags(self, _xml: str, _flags: int) -> None:
+        if not self.opened:
+            raise ShutTray("updateDeviceFlags")
+
+    def XMLDesc(self, _flags: int) -> str:
+        return DEFINITION
+
+    def monitor(self, _raw: object, command: str, _flags: int) -> str:
+        asked = json.loads(command)
+        assert asked["arguments"] == {"id": "sata0-0-0", "force": True}
+        self.opened += 1
+        return "{}"
+
+
+def test_an_emptied_drive_keeps_all_but_its_medium() -> None:
+    disk = drive.emptied(DEFINITION, "sda", "vm")
+    assert "source" not in disk and "backingStore" not in disk
+    assert 'type="file"' in disk and 'bus="sata"' in disk and "readonly" in disk
+
+
+def test_only_drives_are_emptied() -> None:
+    with pytest.raises(NotFound):
+        drive.emptied(DEFINITION, "sdb", "vm")
+    with pytest.raises(Refused):
+        drive.emptied(DEFINITION, "vda", "vm")
+
+
+def test_a_tray_shut_by_the_guest_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = Raw()
+    monkeypatch.setattr(libvirt_qemu, "qemuMonitorCommand", raw.monitor)
+    drive.update(raw, "<disk/>", "sda", 0)
+    assert raw.opened == 1

@@ -1,0 +1,64 @@
+"""The command line teaches itself: every command says what it does, with an example."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from lifebuoy import __version__
+from lifebuoy.cli import app
+from lifebuoy.cli.reference import page
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def commands(words: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
+    yield words, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands([*words, name], child)
+
+
+ALL = list(commands([], typer.main.get_command(app)))
+LEAVES = [(words, one) for words, one in ALL if not hasattr(one, "commands")]
+
+
+@pytest.mark.parametrize(("words", "command"), ALL, ids=[" ".join(words) for words, _ in ALL])
+def test_every_help_teaches_and_has_an_example(words: list[str], command: Any) -> None:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
+    assert " ".join(["$ lifebuoy", *words]) in result.output
+    assert command.help and command.help.strip().endswith((".", "!"))
+    for parameter in command.params:
+        assert getattr(parameter, "help", ""), f"{words}: {parameter.name} has no help"
+
+
+def test_what_tells_something_can_tell_it_as_json() -> None:
+    without = {words[-1] for words, one in LEAVES if "json" not in {p.name for p in one.params}}
+    assert without == {"console", "ssh"}
+
+
+def test_the_reference_is_what_help_says() -> None:
+    assert (DOCS / "cli.md").read_text() == page(), "python -m lifebuoy.cli.reference > docs/cli.md"
+
+
+def test_every_schema_is_documented_and_every_documented_one_is_there() -> None:
+    named = set(re.findall(r"\(schema/([\w-]+\.json)\)", (DOCS / "json.md").read_text()))
+    assert named == {path.name for path in (DOCS / "schema").iterdir()}
+
+
+def test_no_option_takes_a_password_on_the_command_line() -> None:
+    for words, command in LEAVES:
+        for parameter in command.params:
+            if "password" in parameter.name and words[-1] != parameter.name:
+                assert parameter.is_flag, f"{words}: {parameter.name} takes a value"
+
+
+def test_the_version_is_told() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output.strip()) == (0, f"lifebuoy {__version__}")

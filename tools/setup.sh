@@ -1,0 +1,39 @@
+#!/bin/sh
+# Makes a machine able to run, test and demonstrate Lifebuoy. Declared in debian-packages.txt and
+# requirements.lock; run again it does nothing and takes about a second.
+set -eu
+cd "$(dirname "$0")/.."
+
+# All packages but those of the benchmarks, which are large (LIFEBUOY_SETUP_BENCH=1 adds them).
+bench=${LIFEBUOY_SETUP_BENCH:-}
+packages=$(awk -v bench="$bench" '
+    /^#/ { skip = ($0 ~ /make bench/ && bench == "") ; next }
+    NF && !skip { print $1 }' debian-packages.txt)
+
+missing=
+for package in $packages; do
+    status=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
+    case $status in ii*) ;; *) missing="$missing $package" ;; esac
+done
+if [ -n "$missing" ]; then
+    [ "$(id -u)" = 0 ] || { echo "as root: apt-get install$missing" >&2; exit 1; }
+    echo "installing:$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q -o Acquire::Retries=3 update
+    # shellcheck disable=SC2086
+    apt-get -q -y -o Acquire::Retries=3 install --no-install-recommends $missing
+fi
+
+stamp=.venv/lifebuoy-setup
+key=$(cat requirements.lock pyproject.toml | sha256sum)
+if [ "$(cat $stamp 2>/dev/null)" != "$key" ]; then
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Python 3.11 or newer is needed" >&2
+        exit 1
+    }
+    echo "setting up .venv"
+    [ -x .venv/bin/python ] || python3 -m venv .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    printf '%s\n' "$key" >$stamp
+fi
