@@ -1,4 +1,4 @@
-"""A cpio archive in the kernel's "newc" format, from texts: what is added to an initramfs."""
+"""A cpio archive in the kernel's "newc" format, made in memory: what is in an initramfs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 
-def newc(files: Mapping[str, str]) -> bytes:
-    """An archive of these executable text files, by path, with the folders they need."""
+def newc(files: Mapping[str, str | bytes]) -> bytes:
+    """An archive of these executable files, by path, with the folders they need."""
     entries: dict[str, tuple[int, bytes]] = {}
-    for name, text in files.items():
+    for name, content in files.items():
         for parent in reversed(PurePosixPath(name).parents):
             if str(parent) != ".":
                 entries[str(parent)] = (stat.S_IFDIR | 0o755, b"")
-        entries[name] = (stat.S_IFREG | 0o755, text.encode())
+        data = content.encode() if isinstance(content, str) else content
+        entries[name] = (stat.S_IFREG | 0o755, data)
     blocks = [_entry(n, name, *entry) for n, (name, entry) in enumerate(entries.items(), 1)]
     return b"".join([*blocks, _entry(0, "TRAILER!!!", 0, b"")])
 

@@ -17,8 +17,8 @@ from lifebuoy.errors import BuildFailed, MissingTool
 QEMU = "qemu-system-x86_64"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+EMULATION = "tcg,thread=multi"
 BASE = (
-    *("-accel", "tcg,thread=multi"),
     *("-nodefaults", "-no-user-config", "-display", "none"),
     *("-serial", "stdio"),
 )
@@ -53,11 +53,11 @@ class Emulator:
 
 
 @contextmanager
-def running(arguments: Sequence[str]) -> Iterator[Emulator]:
+def running(arguments: Sequence[str], *, accelerator: str = EMULATION) -> Iterator[Emulator]:
     """QEMU with these arguments; killed when the block is left."""
     try:
         process = subprocess.Popen(
-            [QEMU, *BASE, *arguments],
+            [QEMU, "-accel", accelerator, *BASE, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -67,9 +67,19 @@ class CannotRescue(Refused):
 
 
 class DefinitionChanged(Refused):
-    """Somebody edited the definition during the stay; the user must say keep or drop."""
+    """Somebody edited the definition during the stay; the user must say keep or drop.
+
+    ``edits`` are the lines of a unified diff, without secrets; the message holds them too.
+    """
 
     code = "definition-changed"
+
+    def __init__(self, name: str, edits: list[str]) -> None:
+        super().__init__(
+            f"the definition of '{name}' was edited during rescue mode:\n" + "\n".join(edits),
+            hint="keep the edits (--changes keep) or drop them (--changes drop)",
+        )
+        self.edits = tuple(edits)
 
 
 class StillMounted(Refused):

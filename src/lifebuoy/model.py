@@ -94,7 +94,8 @@ class Stay:
     entering, and the rescue definition as libvirt gave it back after defining it (empty until
     then). ``since`` is an ISO 8601 UTC time. ``host_key`` is the rescue system's public SSH host
     key ("ssh-ed25519 AAAA..."), or empty. ``volumes`` are the names of the media made for this
-    stay alone, removed at the exit.
+    stay alone, removed at the exit. ``nvram_sha256`` is that of the instance's own UEFI variables
+    when it entered, empty where it has none.
     """
 
     phase: Phase
@@ -107,3 +108,4 @@ class Stay:
     original: str
     defined: str = ""
     volumes: tuple[str, ...] = ()
+    nvram_sha256: str = ""

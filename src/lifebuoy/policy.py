@@ -40,6 +40,20 @@ PASSWORD_RULE: Final = (
 )
 
 
+#: What this release can do; the table above already speaks of what later ones add.
+OFFERED: Final = frozenset(
+    {
+        Action.SHOW,
+        Action.START,
+        Action.STOP,
+        Action.REBOOT,
+        Action.CONSOLE,
+        Action.ENTER_RESCUE,
+        Action.EXIT_RESCUE,
+    }
+)
+
+
 def possible(state: InstanceState) -> list[Action]:
     """The actions allowed in ``state``, in the order of ``Action``."""
     return [action for action in Action if state in ALLOWED[action]]
@@ -59,7 +73,7 @@ def require(action: Action, state: InstanceState, name: str) -> None:
         why = f"'{name}' is {state}; enter rescue mode first"
     else:
         why = f"'{name}' is {state}"
-    now = ", ".join(possible(state))
+    now = ", ".join(action for action in possible(state) if action in OFFERED)
     raise NotAllowed(f"cannot {action} now: {why}", hint=f"possible now: {now}")
 
 

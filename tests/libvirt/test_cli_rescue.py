@@ -161,7 +161,10 @@ def test_an_interrupt_puts_everything_back_even_if_it_comes_twice(
 ) -> None:
     status, shown = lifebuoy.at_a_terminal(
         ["rescue", "enter", "vm", "--generate-password", "--timeout", "100"],
-        [("wait until it can be logged in to", number), ("", number)],
+        [
+            ("wait until it can be logged in to", number),
+            ("start the rescue system: undone", number),
+        ],
     )
     assert status == 130 and "Everything was put back" in shown
     assert state(lifebuoy) == "STOPPED"

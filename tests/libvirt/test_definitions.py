@@ -6,18 +6,14 @@ on real hosts and are turned to qemu, which every host can define.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from lxml import etree
 
 from lifebuoy.errors import CannotRescue, HostTrouble
-from lifebuoy.hypervisor import Host, connect
+from lifebuoy.hypervisor import Host
 from lifebuoy.model import Phase, Stay
 from lifebuoy.rescue import changes, definition
 from lifebuoy.rescue.definition import RescueMedia
@@ -32,12 +28,8 @@ NOT_EVERYWHERE = {"windows11-uefi-tpm"}
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[Host]:
-    # Below /tmp: the driver's socket paths must stay short.
-    root = Path(tempfile.mkdtemp(prefix="lb", dir="/tmp"))
-    with connect(f"qemu:///embed?root={root}", state_dir=root) as opened:
-        yield opened
-    shutil.rmtree(root, ignore_errors=True)
+def host(embedded: Host) -> Host:
+    return embedded
 
 
 @dataclass

@@ -28,7 +28,8 @@ from lifebuoy.hypervisor.uri import MAX_ROOT_LENGTH, embedded_uri, facts
 )
 def test_a_uri_tells_where_the_host_is(uri: str, remote: bool, ssh: str | None) -> None:
     known = facts(uri)
-    assert (known.is_remote, known.ssh_destination, known.is_embedded) == (remote, ssh, False)
+    hop = known.ssh_hop.destination if known.ssh_hop else None
+    assert (known.is_remote, hop, known.is_embedded) == (remote, ssh, False)
 
 
 def test_the_embedded_uri_carries_its_folder() -> None:

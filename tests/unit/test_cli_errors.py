@@ -150,18 +150,30 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_does_not_stop_the_putting_back(
-    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("error", [KeyboardInterrupt, errors.HostTrouble])
+def test_a_signal_does_not_stop_the_putting_back(
+    number: signal.Signals, error: type[BaseException], capsys: pytest.CaptureFixture[str]
 ) -> None:
     undone = False
     before = signal.getsignal(number)
     with interrupt.handled():
-        with pytest.raises(KeyboardInterrupt):
+        try:
+            if error is KeyboardInterrupt:
+                os.kill(os.getpid(), number)
+            raise errors.HostTrouble("broken")
+        except (KeyboardInterrupt, errors.HostTrouble) as caught:
+            assert isinstance(caught, error)
             os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)
-        undone = True
+            undone = True
     assert undone and "wait" in capsys.readouterr().err
     assert signal.getsignal(number) is before
+
+
+def test_an_interrupt_can_be_given_again() -> None:
+    with interrupt.handled():
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_json_belongs_to_us_only_before_a_double_dash() -> None:

@@ -9,17 +9,19 @@ import pytest
 
 from lifebuoy.cli import access as words
 from lifebuoy.cli.ssh import command_line
+from lifebuoy.hypervisor import SshHop
 from lifebuoy.model import Phase, Stay
 from lifebuoy.rescue.access import Access
 from lifebuoy.rescue.seed import make_host_key
 
 KEY = make_host_key().public
+HOP = SshHop("host1", "root", 2200)
 STAY = Stay(
     Phase.RESCUE, "abc123", "2026-01-01T00:00:00Z", False, False, "lifebuoy", KEY, "<domain/>"
 )
 
 
-def access(*, via: str | None = None, port: int = 2222) -> Access:
+def access(*, via: SshHop | None = None, port: int = 2222) -> Access:
     return Access("127.0.0.1", port, KEY, via, "", True)
 
 
@@ -35,10 +37,10 @@ def test_only_the_host_key_of_the_stay_is_trusted(tmp_path: Path) -> None:
 
 
 def test_a_remote_one_goes_through_its_host(tmp_path: Path) -> None:
-    command = command_line(STAY, access(via="root@host1:2200"), tmp_path, ["lsblk", "-f"])
+    command = command_line(STAY, access(via=HOP), tmp_path, ["lsblk", "-f"])
     assert command[command.index("-J") + 1] == "root@host1:2200"
     assert command[-3:] == ["root@127.0.0.1", "lsblk", "-f"]
-    assert words.ssh_words(access(via="root@host1:2200", port=22)) == [
+    assert words.ssh_words(access(via=HOP, port=22)) == [
         *("ssh", "-J", "root@host1:2200", "root@127.0.0.1")
     ]
 

@@ -21,7 +21,7 @@ def ssh_words(access: Access) -> list[str]:
     if access.ssh_host is None:
         return []
     port = ["-p", str(access.ssh_port)] if access.ssh_port not in (None, 22) else []
-    jump = ["-J", access.via] if access.via else []
+    jump = access.via.jump() if access.via else []
     return ["ssh", *jump, *port, f"{access.user}@{access.ssh_host}"]
 
 
@@ -33,7 +33,7 @@ def as_json(access: Access) -> dict[str, object]:
         "ssh_host": access.ssh_host,
         "ssh_port": access.ssh_port,
         "ssh_command": shlex.join(words) if words else None,
-        "via": access.via,
+        "via": access.via.destination if access.via else None,
         "host_key": access.host_key,
         "fingerprint": access.fingerprint,
         "vnc": access.vnc,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import secrets
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from lifebuoy.cli import output
-from lifebuoy.errors import BadInput, PasswordRefused
+from lifebuoy.errors import BadInput, ConsentNeeded, PasswordRefused
 from lifebuoy.policy import PASSWORD_RULE, check_password
 
 _GENERATED_LENGTH: Final = 20
@@ -67,6 +68,24 @@ def password_prompted() -> str:
         if getpass.getpass("Again: ") == first:
             return first
         output.note("The two are not the same.")
+
+
+def without_consent(check: Callable[[], object], question: str) -> bool:
+    """Whether ``check`` passed; if it wants consent, the question is asked and False returned.
+
+    Raises:
+        ConsentNeeded: the user does not consent.
+    """
+    try:
+        check()
+        return True
+    except ConsentNeeded as error:
+        refusal = error
+    # not in the handler above: while an error is handled, Ctrl-C is not listened to
+    output.note(refusal.message)
+    if not agreed(question):
+        raise refusal
+    return False
 
 
 def agreed(question: str) -> bool:

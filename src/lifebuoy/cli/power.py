@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import typer
 
 from lifebuoy.cli import ask, options, output
 from lifebuoy.cli.session import of
-from lifebuoy.errors import ConsentNeeded
 from lifebuoy.model import BootVerdict
 from lifebuoy.operations import power
 
@@ -70,15 +70,11 @@ def stop(
     """
     request = power.StopRequest(name, stop, consent_force, stop_timeout)
     with of(context).context() as found:
-        try:
-            how = power.stop(found, request)
-        except ConsentNeeded as error:
-            if json or not output.interactive():
-                raise
-            output.note(error.message)
-            if not ask.agreed("Do you consent to a forced shutdown?"):
-                raise
-            how = power.stop(found, replace(request, consent=True))
+        if not json and output.interactive():
+            check = partial(power.check_stop, found, request)
+            if not ask.without_consent(check, "Do you consent to a forced shutdown?"):
+                request = replace(request, consent=True)
+        how = power.stop(found, request)
     if json:
         output.print_json({"instance": name, "action": "stop", "how": how})
     else:

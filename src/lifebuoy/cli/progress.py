@@ -40,7 +40,7 @@ def shown(*, silent: bool) -> Iterator[View]:
     console = output.err()
     if silent:
         yield _Silent()
-    elif console.is_terminal:
+    elif console.is_terminal and not console.is_dumb_terminal:
         view = _LiveView(console)
         with view.live:
             yield view

@@ -11,7 +11,7 @@ import typer
 from lifebuoy.cli import ask, dry_run, entered, options, output, progress, script
 from lifebuoy.cli.complete import image_ids
 from lifebuoy.cli.session import Session, of
-from lifebuoy.errors import BadInput, ConsentNeeded
+from lifebuoy.errors import BadInput
 from lifebuoy.model import StopMode
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.enter import Entered, enter
@@ -176,12 +176,8 @@ def _asked(
 
     The checks come first, so that nobody types a password for what is refused anyway.
     """
-    try:
-        plan(context, request)
-    except ConsentNeeded as error:
-        output.note(error.message)
-        if not ask.agreed("Do you consent to a forced shutdown if it does not stop by itself?"):
-            raise
+    question = "Do you consent to a forced shutdown if it does not stop by itself?"
+    if not ask.without_consent(lambda: plan(context, request), question):
         request = replace(request, consent=True)
         plan(context, request)
     output.note(

@@ -56,12 +56,7 @@ def exit_(
     """
     session = of(context)
     request = LeaveRequest(name, force, changes, keep_nvram, watch)
-    try:
-        left = _leave(session, request, silent=json)
-    except DefinitionChanged as error:
-        if json or not output.interactive():
-            raise
-        left = _leave(session, replace(request, changes=_decided(error)), silent=False)
+    left = _leave(session, request, ask_back=not json and output.interactive(), silent=json)
     if json:
         output.print_json(as_json(name, left))
     else:
@@ -87,16 +82,24 @@ def as_json(name: str, left: Left) -> dict[str, object]:
     }
 
 
-def _leave(session: Session, request: LeaveRequest, *, silent: bool) -> Left:
-    with session.context() as found, progress.shown(silent=silent) as view:
-        return leave(found, request, view)
+def _leave(session: Session, request: LeaveRequest, *, ask_back: bool, silent: bool) -> Left:
+    """Leave; where the definition was edited meanwhile, ask and leave as told."""
+    try:
+        with session.context() as found, progress.shown(silent=silent) as view:
+            return leave(found, request, view)
+    except DefinitionChanged as error:
+        if not ask_back:
+            raise
+        decided = _decided(error)
+    # not in the handler above: while an error is handled, Ctrl-C is not listened to
+    return _leave(session, replace(request, changes=decided), ask_back=False, silent=silent)
 
 
 def _decided(error: DefinitionChanged) -> ChangePolicy:
     """Ask what happens to the edits; anything unclear leaves all as it is."""
-    told, _, edits = error.message.partition("\n")
+    told, edits = error.message.partition("\n")[0], error.edits
     output.note(told)
-    output.note(output.diff_text(edits.splitlines()))
+    output.note(output.diff_text(edits))
     answer = ask.choice("Keep these edits, drop them, or stay in rescue mode? [keep/drop/STAY]")
     try:
         chosen = ChangePolicy(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -106,17 +107,11 @@ def _remote(host: Host, domain: Domain, graphics: Graphics, listen: str) -> Scre
     """A remote screen goes through an SSH channel; no port is opened to a network."""
     viewer = ("virt-viewer", "--connect", host.uri, "--uuid", domain.uuid)
     where = f"{listen}:{graphics.port}" if graphics.port else graphics.socket
-    if not where or not host.ssh_destination:
+    if not where or host.ssh_hop is None:
         return Screen(graphics.type, where or "through libvirt only", "", viewer)
-    user_host, port = _split(host.ssh_destination)
-    words = ["ssh", *(["-p", port] if port else []), "-N", "-L", f"5999:{where}", user_host]
-    return Screen(graphics.type, f"{where} on {user_host}", " ".join(words), viewer)
-
-
-def _split(destination: str) -> tuple[str, str]:
-    """``user@host:port`` in two; an IPv6 address stands in brackets."""
-    host, colon, port = destination.rpartition(":")
-    return (host, port) if colon and port.isdigit() else (destination, "")
+    tunnel = host.ssh_hop.command("-N", "-L", f"5999:{where}")
+    name = host.ssh_hop.destination
+    return Screen(graphics.type, f"{where} on {name}", shlex.join(tunnel), viewer)
 
 
 def _start_viewer(screen: Screen) -> None:

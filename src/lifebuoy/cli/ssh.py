@@ -83,7 +83,7 @@ def command_line(stay: Stay, access: Access, folder: Path, command: list[str]) -
     for key, value in options_.items():
         words += ["-o", f"{key}={value}"]
     if access.via:
-        words += ["-J", access.via]
+        words += access.via.jump()
     return [*words, "-p", str(access.ssh_port), f"{access.user}@{access.ssh_host}", *command]
 
 
@@ -107,6 +107,12 @@ def _find(host: Host, name: str) -> tuple[Stay, Access]:
             f"no address is known of the rescue system of '{domain.name}'",
             hint="wait until it has started, or use lifebuoy console or lifebuoy vnc",
             safe="",
+        )
+    if access.obstacle:
+        raise Refused(
+            f"'{domain.name}' cannot be reached by SSH from here: {access.obstacle}",
+            hint=f"on the host: ssh -p {access.ssh_port} {access.user}@{access.ssh_host}; "
+            "or use lifebuoy console, lifebuoy vnc",
         )
     return stay, access
 

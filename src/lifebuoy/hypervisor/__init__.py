@@ -12,6 +12,7 @@ from lifebuoy.hypervisor.connection import connect
 from lifebuoy.hypervisor.console import SerialConsole
 from lifebuoy.hypervisor.domain import Domain, ShutdownMode
 from lifebuoy.hypervisor.graphics import Graphics
+from lifebuoy.hypervisor.hop import SshHop
 from lifebuoy.hypervisor.host import Host, HostVersions
 from lifebuoy.hypervisor.kvm import KvmVerdict
 from lifebuoy.hypervisor.storage import MediaFile, MediaStore, Progress
@@ -33,6 +34,7 @@ __all__ = [
     "Progress",
     "SerialConsole",
     "ShutdownMode",
+    "SshHop",
     "check_host",
     "connect",
 ]

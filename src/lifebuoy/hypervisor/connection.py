@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Final
@@ -109,10 +110,11 @@ def _installed(program: str) -> bool:
 
 
 def _connect_hint(known: UriFacts) -> str:
-    if known.ssh_destination:
+    if known.ssh_hop:
+        words = shlex.join([*known.ssh_hop.command(), "virsh", "-c", "qemu:///system", "list"])
         return (
-            f"check that 'ssh {known.ssh_destination} virsh -c qemu:///system list' works: an SSH "
-            "key without a prompt, libvirt on that host, and membership of its group libvirt"
+            f"check that this works: {words} - it needs an SSH key without a prompt, libvirt on "
+            "that host, and membership of its group libvirt"
         )
     if known.uri == SYSTEM_URI:
         return "start libvirt (systemctl start libvirtd) and be a member of the group libvirt"

@@ -18,6 +18,7 @@ from platformdirs import user_data_path
 from lifebuoy.errors import BadInput, HostTrouble, InstanceNotFound
 from lifebuoy.hypervisor.domain import Domain
 from lifebuoy.hypervisor.folder import FolderStore
+from lifebuoy.hypervisor.hop import SshHop
 from lifebuoy.hypervisor.hostfiles import HostFiles
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.pool import POOL_NAME, POOL_VARIABLE, SYSTEM_FOLDER, PoolStore
@@ -73,9 +74,9 @@ class Host:
         return self._link.facts.is_remote
 
     @property
-    def ssh_destination(self) -> str | None:
-        """``user@host:port`` of an SSH URI, for a jump through the host; None for others."""
-        return self._link.facts.ssh_destination
+    def ssh_hop(self) -> SshHop | None:
+        """The host as a step for SSH on the way to its guests; None where its URI has no SSH."""
+        return self._link.facts.ssh_hop
 
     def versions(self) -> HostVersions:
         """Versions and names of what runs there."""

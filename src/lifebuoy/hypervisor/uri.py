@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from lifebuoy.errors import BadInput
+from lifebuoy.hypervisor.hop import SshHop, hop_of
 
 #: The embedded driver makes sockets like ROOT/lib/qemu/channel/target/domain-1-NAME/
 #: org.qemu.guest_agent.0; the kernel takes 107 characters. This leaves 8 for the name.
@@ -26,7 +27,7 @@ class UriFacts:
     is_embedded: bool
     is_remote: bool
     is_session: bool
-    ssh_destination: str | None
+    ssh_hop: SshHop | None
     root: Path | None
 
 
@@ -57,23 +58,18 @@ def facts(uri: str) -> UriFacts:
         raise BadInput(f"not a libvirt URI: '{uri}'", hint="for example qemu:///system")
     driver, _, transport = parts.scheme.partition("+")
     try:
-        host, port = parts.hostname or "", parts.port
+        host, _port = parts.hostname or "", parts.port
     except ValueError as exc:
         raise BadInput(f"not a libvirt URI: '{uri}'") from exc
     embedded = parts.path == "/embed"
-    roots = parse_qs(parts.query).get("root", [])
-    destination = None
-    if transport in _SSH_TRANSPORTS:
-        # The user may hold an "@" of its own, so the last one counts (as urlsplit does).
-        user = unquote(parts.username) + "@" if parts.username else ""
-        name = f"[{host}]" if ":" in host else host or "localhost"
-        destination = f"{user}{name}" + (f":{port}" if port else "")
+    query = parse_qs(parts.query)
+    roots = query.get("root", [])
     return UriFacts(
         uri=uri,
         driver=driver,
         is_embedded=embedded,
         is_remote=bool(host) or transport in _REMOTE_TRANSPORTS,
         is_session=parts.path == "/session",
-        ssh_destination=destination,
+        ssh_hop=hop_of(parts, query) if transport in _SSH_TRANSPORTS else None,
         root=Path(roots[0]) if embedded and roots else None,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from lifebuoy.errors import BuildFailed
-from lifebuoy.image import initramfs, iso, root, tools
+from lifebuoy.image import initramfs, iso, root, screenfont, tools
 
 GUEST: Final = Path(__file__).resolve().parent.parent / "guest"
 #: The time given to every file in the image (2026-01-01); SOURCE_DATE_EPOCH overrides it.
@@ -89,12 +89,26 @@ def build(
             squashfs=work / "root.squashfs",
             manifest=work / "packages",
             boot=work / "parts",
+            screen=_screen(work),
         )
         made = work / "rescue.iso"
         iso.make(work, made, parts, image_id=_identity(parts), epoch=epoch)
         made.replace(target)
         progress(BuildProgress(1.0, "done"))
         return (work / "packages").read_text()
+
+
+def _screen(work: Path) -> dict[str, Path]:
+    """The text screen's font and the Chinese texts written for it, by their names on the ISO."""
+    texts = {name: (GUEST / "etc" / name).read_text() for name in ("notice.zh", "lost.zh")}
+    everything = "".join(texts.values())
+    made = {"screen.psf": work / "screen.psf"}
+    made["screen.psf"].write_bytes(screenfont.make(everything, work / "parts/unifont.otf"))
+    halves = screenfont.halves_of(everything)
+    for name, text in texts.items():
+        made[f"{name}.screen"] = work / f"{name}.screen"
+        made[f"{name}.screen"].write_text(screenfont.for_screen(text, halves))
+    return made
 
 
 def _identity(parts: iso.Parts) -> str:

@@ -25,13 +25,18 @@ EFI_FILES: Final = {  # on the ESP image: from, below the rescue root
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Files that go on the ISO; ``boot`` is a folder with usr/lib/shim and usr/lib/grub."""
+    """Files that go on the ISO.
+
+    ``boot`` is a folder with usr/lib/shim and usr/lib/grub; ``screen`` maps names below /lifebuoy
+    on the ISO to files.
+    """
 
     kernel: Path
     initrd: Path
     squashfs: Path
     manifest: Path
     boot: Path
+    screen: dict[str, Path]
 
 
 def kernel_command_line(image_id: str) -> str:
@@ -56,6 +61,8 @@ def make(work: Path, target: Path, parts: Parts, *, image_id: str, epoch: int) -
         (parts.initrd, "boot/initrd.img"),
     ):
         (tree / name).hardlink_to(source)
+    for name, source in parts.screen.items():
+        (tree / "lifebuoy" / name).hardlink_to(source)
     (tree / "boot/grub/grub.cfg").write_text(_grub_cfg(image_id))
     shutil.copy(_bios_image(work, parts.boot, image_id), tree / "boot/grub/bios.img")
     efi = _efi_image(work, parts.boot, epoch)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from lifebuoy.errors import BuildFailed
 from lifebuoy.image import tools
 
 SUITE: Final = "bookworm"
+_UNIFONT: Final = "/usr/share/fonts/opentype/unifont/unifont.otf"
+_UNDO_S: Final = 60.0  # for mmdebstrap to take its mounts and temporary tree away
 _LEFT_OUT: Final = (
     "/usr/share/doc/*",
     "/usr/share/man/*",
@@ -51,6 +54,8 @@ _ETC: Final = {
     "90-lifebuoy.rules": "etc/udev/rules.d/90-lifebuoy.rules",
     "lvmlocal.conf": "etc/lvm/lvmlocal.conf",
     "mdadm.conf": "etc/mdadm/mdadm.conf",
+    "notice.zh": "usr/lib/lifebuoy/notice.zh",
+    "lost.zh": "usr/lib/lifebuoy/lost.zh",
 }
 #: Runs last in the new root; $1 is the root's folder.
 _CUSTOMIZE: Final = r"""set -eu
@@ -63,6 +68,7 @@ mkdir -p "$root"/var/log/apt "$root"/var/cache/apt/archives/partial \
   "$root"/var/lib/apt/lists/partial "$root"/usr/lib/lifebuoy/applets
 chroot "$root" /bin/busybox --install -s /usr/lib/lifebuoy/applets
 rm "$root"/usr/lib/lifebuoy/applets/modprobe # the real one has an index of aliases
+chroot "$root" dpkg --purge fonts-unifont >/dev/null
 chroot "$root" passwd -q -l root
 echo "127.0.0.1 localhost" > "$root"/etc/hosts
 : > "$root"/etc/machine-id
@@ -107,7 +113,8 @@ def make(work: Path, guest: Path, *, epoch: int, note: Callable[[str], None]) ->
     """Make ``work/root.squashfs`` and, beside it, what the ISO takes from the root.
 
     Left in ``work``: root.squashfs, packages (name and version a line), boot/ (kernel), and
-    parts/usr/lib with modules, shim, grub. ``note`` is told what is going on, a line at a time.
+    parts/ with usr/lib (modules, shim, grub), busybox and unifont.otf. ``note`` is told what is
+    going on, a line at a time.
 
     Raises:
         BuildFailed: with the last words of the program that failed.
@@ -132,7 +139,7 @@ def make(work: Path, guest: Path, *, epoch: int, note: Callable[[str], None]) ->
         'echo update_initramfs=no > "$1"/etc/initramfs-tools/update-initramfs.conf',
         f"--customize-hook=copy-out /boot {work}",
         f"--customize-hook=copy-out /usr/lib/modules /usr/lib/grub /usr/lib/shim {parts}/usr/lib",
-        f"--customize-hook=copy-out /usr/bin/busybox {parts}",
+        f"--customize-hook=copy-out /usr/bin/busybox {_UNIFONT} {parts}",
         f"--customize-hook=tar-in {work}/files.tar /",
         f'--customize-hook=sh {customize} "$1"',
         '--customize-hook=chroot "$1" dpkg-query -W > ' + str(work / "packages"),
@@ -182,8 +189,10 @@ def _pipe_to_squashfs(
             _, packer_words = packer.communicate()
             bootstrap.wait()
         except BaseException:
-            for process in (bootstrap, packer):
-                process.terminate()
+            # To the whole group: its workers hold mounts that only they undo.
+            os.killpg(bootstrap.pid, signal.SIGINT)
+            packer.terminate()
+            bootstrap.wait(timeout=_UNDO_S)
             raise
     if packer.returncode != 0:  # first: mmdebstrap's end then only follows from it
         raise BuildFailed(f"mksquashfs failed: {tools.tail(packer_words)}")

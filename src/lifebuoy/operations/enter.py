@@ -109,17 +109,20 @@ class _Entering:
     def steps(self) -> list[Step]:
         """All steps in order; optional ones only where they have something to do."""
         steps = [
+            # The mark names the media before they are made: whoever is killed leaves none behind.
+            Step("note what was", self._mark, self._unmark),
             Step("place the rescue image", self._place_image),
             Step("prepare the password and keys", self._place_seed, self._remove_media),
-            Step("note what was", self._mark, self._unmark),
         ]
         if self._was_running:
             steps.append(Step("stop the instance", self._stop, self._start_again))
-        if self._domain.has_managed_save:
-            steps.append(Step("give the saved memory up", self._domain.drop_managed_save))
         steps += [
             Step("copy the UEFI variables", self._place_nvram),
             Step("switch the definition", self._define, self._define_back),
+        ]
+        if self._domain.has_managed_save:  # late: it cannot be undone
+            steps.append(Step("give the saved memory up", self._domain.drop_managed_save))
+        steps += [
             Step("start the rescue system", self._start, self._domain.destroy),
         ]
         if self._request.wait:
@@ -160,7 +163,9 @@ class _Entering:
         record.write(self._domain, self._stay)
 
     def _unmark(self) -> None:
+        plain = definition.without_stay(self._domain.xml(secure=True))
         record.erase(self._domain)
+        self._host.define(plain)  # libvirt keeps an element <metadata/> that was not there before
 
     def _stop(self) -> str:
         return stop(self._domain, self._request.stop, self._request.stop_timeout_s)
@@ -177,7 +182,9 @@ class _Entering:
         if copy is None:
             self._paths["nvram"] = self._fresh_nvram()
             return "the firmware makes fresh ones: the instance has none yet"
-        self._paths["nvram"] = copy.path
+        file, digest = copy
+        self._paths["nvram"] = file.path
+        self._stay = replace(self._stay, nvram_sha256=digest)
         return "the instance's own stay unwritten"
 
     def _fresh_nvram(self) -> str:
@@ -216,7 +223,8 @@ class _Entering:
         )
         if not self._domain.active:
             raise HostTrouble("the rescue system's machine stopped while starting")
-        if ours and not (seen.ssh if found.is_forwarded else seen.agent):
+        by_ssh = found.is_forwarded and not seen.obstacle
+        if ours and not (seen.ssh if by_ssh else seen.agent):
             raise TimedOut(
                 f"the rescue system did not answer within {self._request.timeout_s:.0f} s",
                 hint="give it longer (--timeout); look at its screen meanwhile (lifebuoy vnc)",

@@ -18,9 +18,11 @@ from lifebuoy.errors import (
     StillMounted,
 )
 from lifebuoy.hypervisor import Domain, Host, SerialConsole
-from lifebuoy.model import Action, BootVerdict, ChangePolicy, Phase, Stay
+from lifebuoy.image.catalogue import OURS
+from lifebuoy.model import Action, BootVerdict, ChangePolicy, Phase, Stay, StopMode
 from lifebuoy.operations import boot, lock
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.enter import stop
 from lifebuoy.operations.runner import Listener, Step, nobody, run
 from lifebuoy.policy import require
 from lifebuoy.rescue import changes, definition, media, record
@@ -28,6 +30,8 @@ from lifebuoy.rescue.markup import parse
 from lifebuoy.rescue.traits import inspect
 
 _UNMOUNT_S: Final = 60.0
+_FOREIGN_STOP_S: Final = 15.0
+_AGENT_S: Final = 4.0  # right after connecting to a libvirt, the agent's channel takes a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +64,14 @@ def leave(context: Context, request: LeaveRequest, listener: Listener = nobody) 
 
     Raises:
         NotAllowed: it is not in rescue mode.
-        DefinitionChanged: somebody edited the definition; ``details`` holds the edits.
+        DefinitionChanged: somebody edited the definition; ``edits`` holds them.
         StepFailed: carrying StillMounted, among others.
     """
     domain = context.host.domain(request.name)
     stay = _require_stay(context.host, domain)
     edits = changes.diff(stay.defined, domain.xml()) if stay.defined else []
-    # While leaving, the definition may be the original already: nothing to compare.
-    if edits and stay.phase is not Phase.EXIT and request.changes is ChangePolicy.REFUSE:
-        raise DefinitionChanged(
-            f"the definition of '{domain.name}' was edited during rescue mode:\n"
-            + "\n".join(edits),
-            hint="keep the edits (--changes keep) or drop them (--changes drop)",
-        )
+    if edits and request.changes is ChangePolicy.REFUSE:
+        raise DefinitionChanged(domain.name, edits)
     with lock.held(context.host.store, domain.uuid, domain.name, "leave rescue mode"):
         leaving = _Leaving(context.host, request, domain, stay, edits)
         try:
@@ -117,30 +116,33 @@ class _Leaving:
             BootVerdict.NOT_WATCHED if stay.was_running else BootVerdict.NOT_STARTED
         )
         self._differences: list[str] = []
+        self._nvram_changed = False
         self._target = self._final_definition()
 
     def _final_definition(self) -> str:
         original = self._stay.original
-        keeps = self._request.changes is ChangePolicy.KEEP and self._stay.phase is not Phase.EXIT
-        if self._edits and keeps:
+        if self._edits and self._request.changes is ChangePolicy.KEEP:
             original = changes.keep(original, self._stay.defined, self._secure)
         return definition.with_passwords(original, self._secure)
 
     def steps(self) -> list[Step]:
         """All steps in order. From the cut on nothing is undone: asking again goes on."""
         entered = self._stay.phase is Phase.RESCUE
+        onward = f"It is on its way out; go on: lifebuoy rescue exit {self._domain.name}"
         steps = [Step("note that it is left", self._mark, self._unmark if entered else None)]
         if self._domain.active and not self._is_original_running():
             steps += [
                 Step("flush and unmount", self._unmount),
-                Step("stop the rescue system", self._cut),
+                Step("stop the rescue system", self._cut, onward=onward),
             ]
         if self._request.keep_nvram:
             steps.append(Step("take the UEFI variables over", self._keep_nvram))
         steps += [
-            Step("switch the definition back", self._define),
+            Step("switch the definition back", self._define, onward=onward),
             Step("remove the stay's media", self._remove_media),
         ]
+        if inspect(self._target).uefi and not self._request.keep_nvram:
+            steps.append(Step("look at the UEFI variables", self._look_at_nvram))
         if self._stay.was_running:
             steps.append(Step("start the instance", self._start))
         steps += [
@@ -168,8 +170,9 @@ class _Leaving:
             self._serial = None
 
     def _is_original_running(self) -> bool:
-        """Whether a leaving that was cut short had started the instance again already."""
-        return self._stay.phase is Phase.EXIT and not definition.boots_rescue(
+        """Whether its own system runs: an entering cut short had not stopped it yet, or a leaving
+        cut short had started it again."""
+        return self._stay.phase is not Phase.RESCUE and not definition.boots_rescue(
             self._domain.xml(live=True)
         )
 
@@ -184,11 +187,11 @@ class _Leaving:
         if not definition.boots_rescue(self._domain.xml(live=True)):
             return "the rescue system was not started"
         try:
-            if not agent.ping(3):
+            if not agent.wait(_AGENT_S):
                 return "no agent answers: it is cut off as it is"
             done = agent.run(["/usr/sbin/system-umount", "--all"], timeout_s=_UNMOUNT_S)
         except (AgentUnavailable, HostTrouble) as error:
-            if self._request.force or not agent.ping(3):
+            if self._request.force or not agent.wait(_AGENT_S):
                 return "the rescue system does not answer: it is cut off as it is"
             return f"not possible in this rescue system ({error.message})"
         if done.status == 0:
@@ -202,8 +205,13 @@ class _Leaving:
             "--force",
         )
 
-    def _cut(self) -> None:
+    def _cut(self) -> str:
+        # An owner's image without the agent may have mounted disks: it is asked first. Ours has
+        # nothing mounted any more, or was told to go all the same.
+        if self._stay.image != OURS and not self._domain.agent.ping(1):
+            return stop(self._domain, StopMode.SOFT_FIRST, _FOREIGN_STOP_S)
         self._domain.destroy()
+        return ""
 
     def _keep_nvram(self) -> str:
         original = inspect(self._stay.original).nvram
@@ -218,11 +226,27 @@ class _Leaving:
         return original
 
     def _define(self) -> None:
-        leaving = replace(self._stay, phase=Phase.EXIT, defined="")
+        # Asked again from here on, there is nothing to compare, and kept edits are not lost.
+        leaving = replace(
+            self._stay,
+            phase=Phase.EXIT,
+            original=definition.original_of(self._target),
+            defined="",
+        )
         self._host.define(definition.with_stay(self._target, leaving))
 
     def _remove_media(self) -> None:
         media.remove(self._host, self._stay.volumes)
+
+    def _look_at_nvram(self) -> str:
+        """Before the start: the firmware writes to them from then on."""
+        nvram = inspect(self._target).nvram
+        if not self._stay.nvram_sha256 or nvram is None:
+            return "there were none"
+        if self._domain.active:
+            return "it runs already"
+        self._nvram_changed = media.nvram_differs(self._host, nvram, self._stay.nvram_sha256)
+        return "not as recorded" if self._nvram_changed else "as recorded"
 
     def _start(self) -> str:
         if self._domain.active:
@@ -253,6 +277,9 @@ class _Leaving:
             found.append("the autostart flag differs")
         if self._domain.active != self._stay.was_running:
             found.append("the run state differs")
+        nvram = inspect(self._target).nvram
+        if self._nvram_changed:
+            found.append(f"the UEFI variables were written to meanwhile ({nvram})")
         left = [name for name in self._stay.volumes if self._host.store.find(name)]
         if left:
             found.append(f"media of the stay are left: {', '.join(left)}")

@@ -61,9 +61,21 @@ def stop(context: Context, request: StopRequest) -> str:
     """Stop a running instance; how it went, in words.
 
     Raises:
+        NotAllowed, ConsentNeeded: see ``check_stop``.
+        TimedOut: it did not shut down by itself.
+    """
+    domain = check_stop(context, request)
+    with lock.held(context.host.store, domain.uuid, domain.name, "stop"):
+        check_stop(context, request)
+        return enter.stop(domain, request.effective_mode, request.timeout_s)
+
+
+def check_stop(context: Context, request: StopRequest) -> Domain:
+    """The instance, if it may be stopped so.
+
+    Raises:
         NotAllowed: not in its state.
         ConsentNeeded: a mode that may cut it off, without consent.
-        TimedOut: it did not shut down by itself.
     """
     if request.timeout_s <= 0:
         raise BadInput("a time must be greater than 0 seconds")
@@ -79,9 +91,7 @@ def stop(context: Context, request: StopRequest) -> str:
             f"'{domain.name}' is paused and cannot shut down by itself",
             hint=f"virsh resume {domain.name}, or cut it off: --stop hard --consent-force",
         )
-    with lock.held(context.host.store, domain.uuid, domain.name, "stop"):
-        _allowed(context, request.name, Action.STOP)
-        return enter.stop(domain, mode, request.timeout_s)
+    return domain
 
 
 def reboot(context: Context, name: str) -> None:

@@ -51,11 +51,15 @@ def nobody(event: StepEvent) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A named piece of work. ``do`` may return a line about what it found."""
+    """A named piece of work. ``do`` may return a line about what it found.
+
+    ``onward``: from this step on nothing is undone any more, and this tells how to go on.
+    """
 
     name: str
     do: Callable[[], str | None]
     undo: Callable[[], object] | None = None
+    onward: str = ""
 
 
 def run(
@@ -71,27 +75,36 @@ def run(
         Cancelled: the user interrupted; rolled back likewise.
     """
     begun: list[Step] = []
-    for step in steps:
-        listener(StepEvent(step.name, StepState.STARTED))
-        started = clock()
-        begun.append(step)
-        try:
-            detail = step.do() or ""
-        except KeyboardInterrupt as error:
-            safe = _roll_back(begun, listener)
-            raise Cancelled(f"interrupted at step '{step.name}'", safe=safe) from error
-        except LifebuoyError as error:
-            listener(StepEvent(step.name, StepState.FAILED, clock() - started, error.message))
-            raise StepFailed(step.name, error, safe=_roll_back(begun, listener)) from error
-        except Exception as error:
-            # A bug or a library's own error: its text may hold anything, so only its kind is told.
-            listener(StepEvent(step.name, StepState.FAILED, clock() - started))
-            trouble = HostTrouble(f"unexpected {type(error).__name__}")
-            raise StepFailed(step.name, trouble, safe=_roll_back(begun, listener)) from error
-        listener(StepEvent(step.name, StepState.DONE, clock() - started, detail))
+    step: Step | None = None
+    try:
+        for step in steps:
+            _do(step, begun, listener, clock)
+    except KeyboardInterrupt as error:  # at any moment, also while somebody is told of a step
+        at = f" at step '{step.name}'" if step else ""
+        raise Cancelled(f"interrupted{at}", safe=_roll_back(begun, listener)) from error
+
+
+def _do(step: Step, begun: list[Step], listener: Listener, clock: Callable[[], float]) -> None:
+    listener(StepEvent(step.name, StepState.STARTED))
+    started = clock()
+    begun.append(step)
+    try:
+        detail = step.do() or ""
+    except LifebuoyError as error:
+        listener(StepEvent(step.name, StepState.FAILED, clock() - started, error.message))
+        raise StepFailed(step.name, error, safe=_roll_back(begun, listener)) from error
+    except Exception as error:
+        # A bug or a library's own error: its text may hold anything, so only its kind is told.
+        listener(StepEvent(step.name, StepState.FAILED, clock() - started))
+        trouble = HostTrouble(f"unexpected {type(error).__name__}")
+        raise StepFailed(step.name, trouble, safe=_roll_back(begun, listener)) from error
+    listener(StepEvent(step.name, StepState.DONE, clock() - started, detail))
 
 
 def _roll_back(begun: list[Step], listener: Listener) -> str:
+    onward = next((step.onward for step in begun if step.onward), "")
+    if onward:
+        return onward
     failed: list[str] = []
     for step in reversed(begun):
         if step.undo is None:

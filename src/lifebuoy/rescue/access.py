@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import logging
 import socket
 import time
@@ -14,13 +13,18 @@ from typing import Final
 
 import paramiko
 
-from lifebuoy.hypervisor import Domain, Host
+from lifebuoy.hypervisor import Domain, Host, SshHop
+from lifebuoy.rescue.seed import fingerprint
+from lifebuoy.rescue.tunnel import NoWay, through
 
 _LOOPBACK: Final = "127.0.0.1"
 _POLL_S: Final = 0.2
 #: Once the agent answers, an address of another network is tried this long: it may well be out
 #: of reach from here.
 _ELSEWHERE_S: Final = 30.0
+_NO_HOP: Final = (
+    "the port is open on its host alone, and this libvirt connection has no SSH to go through"
+)
 # A guest that is still starting resets connections; that is no news for the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
@@ -30,17 +34,19 @@ logging.getLogger("paramiko").propagate = False
 class Access:
     """The ways in. ``ssh_host``/``ssh_port`` are None while no address is known.
 
-    ``via`` is the host to go through (user@host:port of its libvirt URI), or None for this one.
-    ``host_key`` is the public key the rescue system shows ("ssh-ed25519 AAAA..."), or empty.
+    ``via`` is the host to go through, None for this one. ``obstacle`` says why its SSH cannot be
+    reached from this machine at all; empty as a rule. ``host_key`` is the public key the rescue
+    system shows ("ssh-ed25519 AAAA..."), or empty.
     """
 
     ssh_host: str | None
     ssh_port: int | None
     host_key: str
-    via: str | None
+    via: SshHop | None
     vnc: str
     serial: bool
     user: str = "root"
+    obstacle: str = ""
 
     @property
     def is_forwarded(self) -> bool:
@@ -50,27 +56,26 @@ class Access:
     @property
     def fingerprint(self) -> str:
         """SHA256 fingerprint of the host key as ssh-keygen prints it; empty if unknown."""
-        if not self.host_key:
-            return ""
-        digest = hashlib.sha256(base64.b64decode(self.host_key.split()[1])).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        return fingerprint(self.host_key) if self.host_key else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What could be seen of a starting rescue system."""
+    """What could be seen of a starting rescue system; ``obstacle`` kept SSH from being tried."""
 
     agent: bool
     ssh: bool
+    obstacle: str = ""
 
     @property
     def words(self) -> str:
         """The same for a human."""
         if self.ssh:
             return "SSH accepts the password" + (", the guest agent answers" if self.agent else "")
+        why = f" ({self.obstacle})" if self.obstacle else ""
         if self.agent:
-            return "the guest agent answers; SSH was not reached from here"
-        return "neither the guest agent nor SSH answered; look at its screen (VNC)"
+            return f"the guest agent answers; SSH was not reached from here{why}"
+        return f"neither the guest agent nor SSH answered{why}; look at its screen (VNC)"
 
 
 def find(host: Host, domain: Domain, host_key: str, *, open_way: bool) -> Access:
@@ -88,13 +93,15 @@ def find(host: Host, domain: Domain, host_key: str, *, open_way: bool) -> Access
         else:
             known = [found.ip for found in domain.addresses() if ":" not in found.ip]
             address, port = (known[0], 22) if known else (None, None)
+    hop = host.ssh_hop if host.is_remote else None
     return Access(
         ssh_host=address,
         ssh_port=port,
         host_key=host_key,
-        via=host.ssh_destination if host.is_remote else None,
+        via=hop,
         vnc=_vnc(domain),
         serial="<serial " in domain.xml(live=domain.active),
+        obstacle=_NO_HOP if host.is_remote and hop is None and address == _LOOPBACK else "",
     )
 
 
@@ -109,31 +116,45 @@ def wait(
 ) -> tuple[Access, Seen]:
     """Wait until the rescue system lets ``password`` in, or until ``timeout_s`` is over.
 
-    An image without the agent may be without our seed too: then what was seen is returned.
+    An image without the agent may be without our seed too: then what was seen is returned. So it
+    is where nothing of the guest but the way to it is in the way.
     """
     deadline = clock() + timeout_s
     agent = False
     access = find_access()
+    obstacle = access.obstacle
     while True:
         if not agent and needs_agent:
             agent = domain.agent.ping(1)
             if agent and not access.is_forwarded:
                 deadline = min(deadline, clock() + _ELSEWHERE_S)
-        ready_to_try = agent or not needs_agent
-        if ready_to_try:
+        if agent or not needs_agent:
             access = find_access()
-            if access.ssh_port and try_login(access, password, timeout_s=10):
-                return access, Seen(agent or domain.agent.ping(1), ssh=True)
-        if clock() >= deadline or not domain.active:
-            return access, Seen(agent, ssh=False)
+            try:
+                if access.ssh_port and not access.obstacle:
+                    if try_login(access, password, timeout_s=10):
+                        return access, Seen(agent or domain.agent.ping(1), ssh=True)
+                    obstacle = ""
+            except NoWay as error:
+                obstacle = str(error)
+                deadline = min(deadline, clock() + _ELSEWHERE_S)
+        blocked = agent and access.obstacle
+        if blocked or clock() >= deadline or not domain.active:
+            return access, Seen(agent, False, obstacle)
         time.sleep(_POLL_S)
 
 
 def try_login(access: Access, password: str, *, timeout_s: float) -> bool:
-    """Whether root's ``password`` is accepted over SSH by the system that shows our host key."""
+    """Whether root's ``password`` is accepted over SSH by the system that shows our host key.
+
+    Raises:
+        NoWay: the host to go through leads nowhere; nothing is known of the guest.
+    """
     try:
         with connected(access, password, timeout_s=timeout_s):
             return True
+    except NoWay:
+        raise
     except (OSError, EOFError, paramiko.SSHException):
         return False
 
@@ -144,6 +165,7 @@ def connected(access: Access, password: str, *, timeout_s: float) -> Iterator[pa
     the rescue system and to nobody else.
 
     Raises:
+        NoWay: the host to go through leads nowhere.
         OSError, EOFError, paramiko.SSHException: not reached, another host key, not accepted.
     """
     wanted = None
@@ -164,23 +186,14 @@ def connected(access: Access, password: str, *, timeout_s: float) -> Iterator[pa
 
 
 @contextmanager
-def _socket(access: Access, timeout_s: float) -> Iterator[socket.socket | paramiko.ProxyCommand]:
+def _socket(access: Access, timeout_s: float) -> Iterator[socket.socket]:
+    address = (access.ssh_host or "", access.ssh_port or 0)
     if access.via is not None:
-        command = " ".join([*ssh_options_via(access.via), f"{access.ssh_host}:{access.ssh_port}"])
-        proxy = paramiko.ProxyCommand(command)
-        try:
-            yield proxy
-        finally:
-            proxy.close()
+        with through(access.via, *address) as sock:
+            yield sock
         return
-    with socket.create_connection((access.ssh_host, access.ssh_port), timeout=timeout_s) as sock:
+    with socket.create_connection(address, timeout=timeout_s) as sock:
         yield sock
-
-
-def ssh_options_via(via: str) -> list[str]:
-    """An ssh command line that joins standard input to ADDRESS:PORT, to be added, at ``via``."""
-    user_host, _, port = via.partition(":")
-    return ["ssh", *(["-p", port] if port else []), "-o", "BatchMode=yes", user_host, "-W"]
 
 
 def _vnc(domain: Domain) -> str:

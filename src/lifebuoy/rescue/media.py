@@ -6,7 +6,9 @@ stay is known by its name alone.
 
 from __future__ import annotations
 
-from lifebuoy.errors import ImageUnusable, NoSpace
+import hashlib
+
+from lifebuoy.errors import ImageUnusable, NoSpace, NotFound
 from lifebuoy.hypervisor import Host, MediaFile, Progress
 from lifebuoy.image import Image
 
@@ -58,14 +60,25 @@ def place_image(host: Host, image: Image, progress: Progress | None = None) -> M
     return found
 
 
-def place_nvram(host: Host, session: str, original_path: str) -> MediaFile | None:
+def place_nvram(host: Host, session: str, original_path: str) -> tuple[MediaFile, str] | None:
     """Copy the instance's UEFI variables for the stay; None where it has none yet.
 
-    The firmware writes to the variables it boots with; so the rescue system gets its own.
+    The firmware writes to the variables it boots with; so the rescue system gets its own. Returns
+    the copy and the SHA-256 of what was copied.
     """
     if host.file_exists(original_path) is False:
         return None
-    return host.store.put(nvram_name(session), host.read_file(original_path), shared=False)
+    content = host.read_file(original_path)
+    copy = host.store.put(nvram_name(session), content, shared=False)
+    return copy, hashlib.sha256(content).hexdigest()
+
+
+def nvram_differs(host: Host, path: str, sha256: str) -> bool:
+    """Whether the instance's UEFI variables are other than they were; a missing file counts."""
+    try:
+        return hashlib.sha256(host.read_file(path)).hexdigest() != sha256
+    except NotFound:
+        return True
 
 
 def remove(host: Host, names: tuple[str, ...]) -> None:

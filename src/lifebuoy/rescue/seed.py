@@ -8,6 +8,8 @@ could. The password itself is in neither: a salted SHA-512-crypt hash is (crypt(
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -62,6 +64,12 @@ def make_host_key() -> HostKey:
     return HostKey(private.decode(), public.decode())
 
 
+def fingerprint(public_key: str) -> str:
+    """SHA256 fingerprint of a public key ("ssh-ed25519 AAAA...") as ssh-keygen prints it."""
+    digest = hashlib.sha256(base64.b64decode(public_key.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
 def seed_iso(credentials: Credentials, *, hostname: str, session: str) -> bytes:
     """The seed disk's bytes (about 400 KiB). ``session`` becomes NoCloud's instance-id."""
     files = {
@@ -71,6 +79,7 @@ def seed_iso(credentials: Credentials, *, hostname: str, session: str) -> bytes:
         "lifebuoy/password-hash": credentials.password_hash + "\n",
         "lifebuoy/authorized-keys": "".join(f"{key}\n" for key in credentials.ssh_keys),
         "lifebuoy/ssh-host-key": credentials.host_key.private,
+        "lifebuoy/fingerprint": fingerprint(credentials.host_key.public) + "\n",
         "lifebuoy/session": session + "\n",
     }
     iso = pycdlib.PyCdlib()

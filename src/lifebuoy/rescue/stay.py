@@ -34,6 +34,8 @@ def to_element(stay: Stay) -> Element:
         ("host-key", stay.host_key),
     ):
         root.set(name, value)
+    if stay.nvram_sha256:
+        root.set("nvram-sha256", stay.nvram_sha256)
     _add(root, "original", stay.original)
     _add(root, "defined", stay.defined)
     for volume in stay.volumes:
@@ -86,6 +88,7 @@ def from_element(root: Element) -> Stay:
         host_key=str(root.get("host-key") or ""),
         original=_one(root, "original"),
         defined=_one(root, "defined"),
+        nvram_sha256=str(root.get("nvram-sha256") or ""),
         volumes=tuple(child.text or "" for child in root if _name(child) == "volume"),
     )
 

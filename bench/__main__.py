@@ -1,0 +1,113 @@
+"""``python -m bench``: measure in rounds, each subject once a round, and print the comparison."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import appliance, floor, machine, report, stay
+from lab import cache, guest, images
+from lab.layout import Layout
+from lifebuoy.errors import Cancelled, LifebuoyError
+from lifebuoy.hypervisor import Host, connect
+from lifebuoy.image import Catalogue
+from lifebuoy.operations.context import Context
+from lifebuoy.rescue import media
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, record. A goal that is missed is a result, not an error."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console()
+    root = Path(tempfile.mkdtemp(prefix="lifebuoy-bench-", dir="/tmp"))  # short, for sockets
+    try:
+        with connect(f"qemu:///embed?root={root}/libvirt", state_dir=root) as host:
+            run = _measure(host, root, options.runs, console)
+        report.show(run, console)
+        console.print(f"record: {report.save(run, options.output)}", soft_wrap=True)
+    except LifebuoyError as error:
+        print(f"error: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return Cancelled.exit_status
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=_count, default=3, metavar="N", help="rounds (default 3)")
+    parser.add_argument("--output", type=Path, default=Path("bench-output"), help="for the record")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _measure(host: Host, root: Path, runs: int, console: Console) -> report.Run:
+    began = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    base = cache.folder(os.environ)
+    catalogue = Catalogue(images.get(base, console.print))
+    built = guest.get(base, Layout.BIOS, console.print)
+    facts = machine.look(host, root / "cache")
+    context = Context(host, catalogue, root / "cache")
+    image = catalogue.get()
+    lowest = floor.prepare(image.path, root, facts.acceleration)
+    env = appliance.environment(os.environ, facts.acceleration)
+
+    console.print("once, not counted: libguestfs makes its appliance, the image is placed")
+    appliance.guestfish_run(built.base, env)
+    clock = time.monotonic()
+    media.place_image(host, image)
+    placed = time.monotonic() - clock
+
+    disk = guest.overlay(built.base, root / "disk.qcow2")
+    log = root / "serial.log"
+    domain = stay.define(host, disk, domain_type=facts.domain_type, serial_log=log)
+    try:
+        rounds = []
+        for number in range(1, runs + 1):
+            console.print(f"round {number} of {runs}")
+            load = os.getloadavg()[0]
+            lowest_s = lowest.seconds()
+            guestfish_s = appliance.guestfish_run(built.base, env)
+            entering = stay.from_stopped(context)
+            virt_rescue_s = appliance.virt_rescue(built.base, env)
+            leaving = stay.to_running(context, domain, log)
+            rounds.append(
+                report.Round(
+                    floor=lowest_s,
+                    guestfish=guestfish_s,
+                    virt_rescue=virt_rescue_s,
+                    enter_to_login=entering.to_login,
+                    boot_to_login=entering.boot_to_login,
+                    exit_to_first_line=leaving.to_first_line,
+                    load=load,
+                    enter_steps=entering.steps,
+                    exit_steps=leaving.steps,
+                )
+            )
+    finally:
+        domain.destroy()
+    return report.Run(began, facts, image.size_bytes, placed, tuple(rounds))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

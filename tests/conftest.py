@@ -1,0 +1,149 @@
+"""Hosts to test against: the embedded driver, libvirt's own test driver, a private daemon.
+
+The embedded driver holds one folder per process for good, so all tests share the one host here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lifebuoy.hypervisor import Domain, Host, connect
+
+SHORT_TMP = Path("/tmp")  # sockets below the root must stay short; pytest's folders are not
+DAEMON_USER = 65534
+DAEMON_START_S = 20
+
+#: Uses the serial port for firmware messages, so that there is something to read without a disk.
+DEFINITION = """
+<domain type='qemu'>
+  <name>{name}</name>
+  <memory unit='MiB'>48</memory>
+  <os><type arch='x86_64' machine='pc'>hvm</type><bios useserial='yes'/></os>
+  <features><acpi/></features>
+  <devices>
+    <disk type='file' device='cdrom'>
+      <driver name='qemu' type='raw'/>{source}
+      <target dev='hda' bus='ide'/><readonly/>
+    </disk>
+    <serial type='pty'/>
+    <interface type='user'><model type='e1000'/><rom bar='off'/></interface>
+    <graphics type='vnc' passwd='vncword1'><listen type='socket'/></graphics>
+    <video><model type='vga'/></video>
+    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+  </devices>
+</domain>
+"""
+
+
+def definition(name: str, *, medium: str = "") -> str:
+    """A small diskless machine; ``medium`` is in its CD-ROM drive."""
+    return DEFINITION.format(name=name, source=f"<source file='{medium}'/>" if medium else "")
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A libvirtd of our own, run by an unprivileged user."""
+
+    uri: str
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def short_dir() -> Iterator[Path]:
+    """A folder with a short name."""
+    folder = Path(tempfile.mkdtemp(prefix="lb-", dir=SHORT_TMP))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def embedded(short_dir: Path) -> Iterator[Host]:
+    """The embedded driver; a process can open only one root."""
+    with connect("embed", state_dir=short_dir) as host:
+        yield host
+
+
+@pytest.fixture
+def test_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """libvirt's play host, with one running domain 'test'."""
+    monkeypatch.delenv("LIFEBUOY_POOL", raising=False)
+    with connect("test:///default", state_dir=tmp_path) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    """A private session daemon that shares nothing with this machine's."""
+    program = shutil.which("libvirtd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if program is None or os.geteuid() != 0:
+        pytest.skip("needs libvirtd, and root to run it as another user")
+    home = Path(tempfile.mkdtemp(prefix="lbd-", dir=SHORT_TMP))
+    (home / "config" / "libvirt").mkdir(parents=True)
+    (home / "config" / "libvirt" / "qemu.conf").write_text('stdio_handler = "file"\n')
+    (home / "run").mkdir(mode=0o700)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, DAEMON_USER, DAEMON_USER)
+    environment = {
+        "PATH": os.environ["PATH"] + ":/usr/sbin",
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_DATA_HOME": str(home / "share"),
+    }
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program],
+            env=environment,
+            user=DAEMON_USER,
+            group=DAEMON_USER,
+            extra_groups=[],
+            cwd="/",
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        socket = home / "run" / "libvirt" / "libvirt-sock"
+        deadline = time.monotonic() + DAEMON_START_S
+        while not socket.exists():
+            assert process.poll() is None, "libvirtd ended"
+            assert time.monotonic() < deadline, "libvirtd did not open its socket"
+            time.sleep(0.05)
+        yield Daemon(f"qemu+unix:///session?socket={socket}", home)
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def session_host(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """A connection to the private daemon; its pool goes into the daemon user's home."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(daemon.home / "share"))
+    monkeypatch.delenv("LIFEBUOY_POOL", raising=False)
+    with connect(daemon.uri, state_dir=tmp_path) as host:
+        yield host
+
+
+@pytest.fixture
+def made() -> Iterator[Callable[[Host, str], Domain]]:
+    """Defines domains that are gone after the test."""
+    domains: list[Domain] = []
+
+    def define(host: Host, xml: str) -> Domain:
+        domains.append(host.define(xml))
+        return domains[-1]
+
+    yield define
+    for domain in domains:
+        domain.destroy()
+        domain.undefine(keep_nvram=False)

@@ -1,0 +1,92 @@
+"""A host with a system libvirt, its unprivileged users, and guests that its administrator made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import cache, guest, images
+from lab.layout import Layout
+from lifebuoy.image import Catalogue
+from tests.daemon import machine
+from tests.daemon.account import User
+from tests.daemon.machine import Kind, Machine
+from tests.daemon.member import Member
+from tests.libvirt.command import idle_iso
+
+MEMBER = User("lb-member", 61001, groups=("libvirt",))
+STRANGER = User("lb-stranger", 61002)
+SYSTEM = "qemu:///system"
+
+
+@pytest.fixture(scope="session")
+def our_images() -> Path:
+    """The folder of a catalogue with our image; LIFEBUOY_TEST_IMAGES names one to test instead."""
+    chosen = os.environ.get("LIFEBUOY_TEST_IMAGES")
+    return Path(chosen) if chosen else images.get(cache.folder(os.environ), print)
+
+
+@pytest.fixture(scope="session")
+def host(our_images: Path) -> Iterator[Machine]:
+    """A server with a system libvirt; a user is in its group libvirt, another is not."""
+    needed = ("libvirtd", "virtlogd", "unshare", "nsenter", "setpriv")
+    missing = [name for name in needed if shutil.which(name, path=_path()) is None]
+    if os.geteuid() != 0 or missing or not _may_unshare():
+        pytest.skip(f"needs root that may make namespaces, and {', '.join(missing) or 'nothing'}")
+    with machine.started(Kind.HOST, (MEMBER, STRANGER), our_images) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def member(host: Machine) -> Member:
+    """The member of the group libvirt, who names the system libvirt."""
+    return Member(host, MEMBER, SYSTEM)
+
+
+@pytest.fixture(scope="session")
+def idle(host: Machine, tmp_path_factory: pytest.TempPathFactory) -> Member:
+    """The same, with an owner's image whose system does nothing: no boot to wait for."""
+    folder = host.path("/run/idle")
+    iso = idle_iso(tmp_path_factory.mktemp("idle") / "idle.iso")
+    Catalogue(folder).add(iso, image_id="idle", name="Does nothing", sha256=None)
+    return Member(host, MEMBER, SYSTEM, images="/run/idle")
+
+
+@dataclass(frozen=True)
+class Disks:
+    """Makes guests' disks in the host's own folder of images."""
+
+    host: Machine
+    folder: str = "/var/lib/libvirt/images"
+
+    def make(self, layout: Layout, name: str) -> Path:
+        """A disk with the lab's guest of this layout, as the host names it."""
+        base = f"{self.folder}/base-{layout}.qcow2"
+        if not self.host.path(base).exists():
+            built = guest.get(cache.folder(os.environ), layout, print)
+            shutil.copyfile(built.base, self.host.path(base))
+        disk = f"{self.folder}/{name}.qcow2"
+        create = ("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, disk)
+        self.host.as_root("qemu-img", *create)
+        return Path(disk)
+
+
+@pytest.fixture(scope="session")
+def disks(host: Machine) -> Disks:
+    """For guests of the lab."""
+    return Disks(host)
+
+
+def _path() -> str:
+    return os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+
+
+def _may_unshare() -> bool:
+    words = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "true"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
