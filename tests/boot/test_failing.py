@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,16 +36,11 @@ from tests.boot.machine import Define
 from tests.libvirt.command import idle_iso
 
 PASSWORD: Final = "Quiet-Word-5"
-#: Starts the instance as it is, but not with a rescue CD-ROM.
-_PICKY_QEMU: Final = """#!/bin/sh
-case " $* " in *lifebuoy-rescue*) echo 'no CD-ROM today' >&2; exit 1 ;; esac
-exec /usr/bin/qemu-system-x86_64 "$@"
-"""
-#: The other way round.
-_SULKING_QEMU: Final = """#!/bin/sh
-[ ! -e "$0.sulks" ] || case " $* " in
-*lifebuoy-rescue*) ;;
-*" -uuid "*) echo 'no more' >&2; exit 1 ;;
+#: Does not start a machine with, or one without, a rescue CD-ROM where a file beside it says so.
+_MOODY_QEMU: Final = """#!/bin/sh
+case " $* " in
+*lifebuoy-rescue*) [ ! -e "$0.no-rescue" ] || { echo 'no CD-ROM today' >&2; exit 1; } ;;
+*" -uuid "*) [ ! -e "$0.no-guest" ] || { echo 'no guest today' >&2; exit 1; } ;;
 esac
 exec /usr/bin/qemu-system-x86_64 "$@"
 """
@@ -56,10 +52,21 @@ def asked(domain: Domain, stop: StopMode = StopMode.HARD, timeout_s: float = 0.1
     )
 
 
-def script(path: Path, text: str) -> Path:
-    path.write_text(text)
+@pytest.fixture(scope="session")
+def moody_qemu(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """libvirt asks a new emulator for seconds what it can do: one for all tests."""
+    path = tmp_path_factory.mktemp("moody") / "qemu"
+    path.write_text(_MOODY_QEMU)
     path.chmod(0o755)
     return path
+
+
+@contextmanager
+def mood(qemu: Path, name: str) -> Iterator[None]:
+    file = qemu.with_name(f"{qemu.name}.{name}")
+    file.touch()
+    yield
+    file.unlink()
 
 
 @pytest.fixture
@@ -74,7 +81,10 @@ def failed(quick: Context) -> Callable[..., StepFailed]:
     """Sees entering fail at a step, and the instance as it was."""
 
     def fail(
-        domain: Domain, step: str, listener: Notes | None = None, request: EnterRequest | None = None
+        domain: Domain,
+        step: str,
+        listener: Notes | None = None,
+        request: EnterRequest | None = None,
     ) -> StepFailed:
         before = machine.facts(domain)
         with pytest.raises(StepFailed) as caught:
@@ -165,15 +175,15 @@ def test_a_weak_password_is_refused_while_the_guest_runs_on(
 
 
 def test_a_disk_whose_file_is_gone_is_refused(quick: Context, define: Define) -> None:
-    disk = "<disk type='file'><source file='/nowhere/d.raw'/><target dev='vda' bus='virtio'/></disk>"
+    disk = (
+        "<disk type='file'><source file='/nowhere/d.raw'/><target dev='vda' bus='virtio'/></disk>"
+    )
     domain = define(machine.bare("diskless").replace("<devices>", f"<devices>{disk}"))
     error = refused(quick, asked(domain), CannotRescue)
     assert "/nowhere/d.raw" in error.message
 
 
-def test_saved_memory_is_given_up_only_if_the_user_says_so(
-    quick: Context, running: Domain
-) -> None:
+def test_saved_memory_is_given_up_only_if_the_user_says_so(quick: Context, running: Domain) -> None:
     running._raw.managedSave(0)
     assert running.has_managed_save
     refused(quick, asked(running), Refused)
@@ -214,12 +224,12 @@ def test_a_guest_that_does_not_shut_down_runs_on(
 
 
 def test_a_qemu_that_does_not_start_the_rescue_system_puts_all_back(
-    failed: Callable[..., StepFailed], define: Define, tmp_path: Path
+    failed: Callable[..., StepFailed], define: Define, moody_qemu: Path
 ) -> None:
-    picky = script(tmp_path / "qemu", _PICKY_QEMU)
-    domain = define(machine.bare("picky", emulator=picky))
+    domain = define(machine.bare("picky", emulator=moody_qemu))
     domain.start()
-    error = failed(domain, "start the rescue system")
+    with mood(moody_qemu, "no-rescue"):
+        error = failed(domain, "start the rescue system")
     assert isinstance(error.cause, HostTrouble)
 
 
@@ -256,19 +266,16 @@ def test_a_stopped_instance_stays_stopped_when_entering_fails(
 
 
 def test_a_leaving_that_fails_to_start_the_instance_goes_on_when_asked_again(
-    quick: Context, define: Define, tmp_path: Path
+    quick: Context, define: Define, moody_qemu: Path
 ) -> None:
-    sulking = script(tmp_path / "qemu", _SULKING_QEMU)
-    domain = define(machine.bare("sulking", emulator=sulking))
+    domain = define(machine.bare("sulking", emulator=moody_qemu))
     domain.start()
     before = machine.facts(domain)
     enter(quick, asked(domain))
-    (tmp_path / "qemu.sulks").touch()
-    with pytest.raises(StepFailed) as caught:
+    with mood(moody_qemu, "no-guest"), pytest.raises(StepFailed) as caught:
         leave(quick, LeaveRequest(domain.name, watch_s=0))
     assert caught.value.step == "start the instance"
-    assert "rescue exit" in caught.value.safe
-    (tmp_path / "qemu.sulks").unlink()
+    assert f"rescue exit {domain.name}" in caught.value.safe
     left = leave(quick, LeaveRequest(domain.name, watch_s=0))
     assert left.differences == ()
     check_untouched(quick.host, domain, before)

@@ -97,8 +97,8 @@ class Installed:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder]
-    subprocess.run([*command, PROJECT], check=True, capture_output=True, timeout=INSTALL_S)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    subprocess.run([*command, str(PROJECT)], check=True, capture_output=True, timeout=INSTALL_S)
     (made,) = folder.glob("*.whl")
     return made
 
@@ -108,8 +108,9 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment that holds the wheel and what it names as needed."""
     folder = tmp_path_factory.mktemp("environment") / "venv"
     clean = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    for command in ([sys.executable, "-m", "venv", folder], [*pip, wheel]):
+    python = str(folder / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel)]
+    for command in ([sys.executable, "-m", "venv", str(folder)], pip):
         subprocess.run(command, check=True, env=clean, cwd=folder.parent, timeout=INSTALL_S)
     return folder
 
@@ -145,7 +146,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel: Path) -> 
 @pytest.mark.timeout(1200)
 def test_the_installed_command_finds_the_host_and_image_fit(installed: Installed) -> None:
     assert installed("--version").out.split()[-1] == __version__
-    items = installed("host", "check", "--json").json("host-check")["checks"]
+    items = installed("host", "check", "--json").json("host-check")["items"]
     image = next(item for item in items if item["name"] == "rescue image")
     # Current by its own package data: the wheel would build the same image as the checkout.
     assert image["ok"] is True, image

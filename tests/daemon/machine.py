@@ -27,7 +27,7 @@ from tests.daemon.account import User, make_homes, write_entries
 SCRIPT: Final = Path(__file__).with_name("machine.sh")
 PLACE: Final = Path("/var/tmp")  # on a disk, where every user may pass, and short for sockets
 START_S: Final = 60.0
-DEADLINE_S: Final = 120.0
+DEADLINE_S: Final = 240.0
 IMAGES: Final = "/run/images"
 _PYTHON: Final = f"/run/python/bin/python3.{sys.version_info.minor}"
 _NAMESPACES: Final = {"mount": "mnt", "uts": "uts", "ipc": "ipc", "pid": "pid_for_children"}
