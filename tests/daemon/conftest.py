@@ -6,16 +6,15 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lab import cache, guest, images
-from lab.layout import Layout
+from lab import cache, images
 from lifebuoy.image import Catalogue
 from tests.daemon import machine
 from tests.daemon.account import User
+from tests.daemon.guests import Guests
 from tests.daemon.machine import Kind, Machine
 from tests.daemon.member import Member
 from tests.libvirt.command import idle_iso
@@ -58,29 +57,10 @@ def idle(host: Machine, tmp_path_factory: pytest.TempPathFactory) -> Member:
     return Member(host, MEMBER, SYSTEM, images="/run/idle")
 
 
-@dataclass(frozen=True)
-class Disks:
-    """Makes guests' disks in the host's own folder of images."""
-
-    host: Machine
-    folder: str = "/var/lib/libvirt/images"
-
-    def make(self, layout: Layout, name: str) -> Path:
-        """A disk with the lab's guest of this layout, as the host names it."""
-        base = f"{self.folder}/base-{layout}.qcow2"
-        if not self.host.path(base).exists():
-            built = guest.get(cache.folder(os.environ), layout, print)
-            shutil.copyfile(built.base, self.host.path(base))
-        disk = f"{self.folder}/{name}.qcow2"
-        create = ("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, disk)
-        self.host.as_root("qemu-img", *create)
-        return Path(disk)
-
-
 @pytest.fixture(scope="session")
-def disks(host: Machine) -> Disks:
-    """For guests of the lab."""
-    return Disks(host)
+def guests(host: Machine) -> Guests:
+    """What the host's administrator makes."""
+    return Guests(host)
 
 
 def _path() -> str:

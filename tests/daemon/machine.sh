@@ -15,6 +15,7 @@ for place in run var/lib var/cache var/log; do
     mkdir -p "$folder/$place"
     mount --bind "$folder/$place" "/$place"
 done
+install -d -m 1777 /run/lock
 mkdir /run/python /run/packages /run/source /run/images
 mount --bind "$PYTHON" /run/python
 mount --bind "$PACKAGES" /run/packages

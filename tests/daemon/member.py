@@ -1,4 +1,4 @@
-"""A user at the command line of a machine of its own, and what they get to see."""
+"""A user at the command line of a machine of its own, and what the commands answer."""
 
 from __future__ import annotations
 
@@ -42,15 +42,17 @@ class Member:
         return self(*told, stdin=PASSWORD + "\n")
 
     def words(self, *words: str) -> list[str]:
+        """The command line."""
         where = ["--connect", self.uri] if self.uri else []
         return self.machine.lifebuoy_words(self.user, *where, *words)
 
     def environment(self) -> dict[str, str]:
+        """What goes with it."""
         return environment(self.user, images=self.images)
 
     @contextmanager
     def running(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        """The command under way, its notes readable; killed at the end if it still runs."""
+        """The command under way; killed at the end of the block if it still runs."""
         process = subprocess.Popen(
             self.words(*words),
             stdin=subprocess.PIPE,
@@ -63,32 +65,15 @@ class Member:
             yield process
         finally:
             process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                if pipe:
-                    pipe.close()
+            process.communicate()
 
-    def killed_at(self, step: str, *words: str) -> str:
+    def killed_at(self, step: str, *words: str) -> None:
         """Cut the command off by SIGKILL as soon as it says that ``step`` begins."""
+        said = ""
         with self.running(*words) as process:
-            assert process.stdin and process.stderr
-            process.stdin.write(PASSWORD + "\n")
-            process.stdin.close()
-            said = ""
+            assert process.stderr
             for line in process.stderr:
                 said += line
                 if line.startswith(f"{step} ..."):
-                    process.kill()
-                    return said
+                    return
         raise AssertionError(f"'{step}' never began: {said}")
-
-
-def pool(machine: Machine) -> list[str]:
-    """What is in the pool's folder, seen by the host's root."""
-    folder = machine.path("/var/lib/lifebuoy/media")
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-
-
-def definition(machine: Machine, name: str) -> str:
-    """The definition as its administrator sees it, with its secrets."""
-    return machine.virsh("dumpxml", "--inactive", "--security-info", name)

@@ -27,8 +27,11 @@ import lifebuoy
 
 SCHEMAS: Final = Path(__file__).parents[2] / "docs" / "schema"
 DEADLINE_S: Final = 120.0
-#: cli; again: hlt; jmp again - a boot record that starts and does nothing more
-_IDLE: Final = b"\xfa\xf4\xeb\xfd".ljust(2048, b"\0")
+#: A boot record that waits for the power button and obeys it: enables that event (port 0x602),
+#: halts until the next timer tick while it did not come (port 0x600), powers off (port 0x604).
+_IDLE: Final = bytes.fromhex(
+    "fb ba0206 b80001 ef f4 ba0006 ed f6c401 74f6 ba0406 b80020 ef f4 ebfd"
+).ljust(2048, b"\0")
 
 Reaction = bytes | signal.Signals
 
@@ -133,7 +136,7 @@ def validated(text: str, schema: str) -> Any:
 
 
 def idle_iso(path: Path) -> Path:
-    """A bootable ISO whose system does nothing: an image of an owner's own."""
+    """A bootable ISO whose system does nothing but to power off: an image of an owner's own."""
     iso = pycdlib.PyCdlib()
     iso.new()
     iso.add_fp(BytesIO(_IDLE), len(_IDLE), "/BOOT.;1")

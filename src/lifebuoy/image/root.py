@@ -57,21 +57,23 @@ _ETC: Final = {
     "notice.zh": "usr/lib/lifebuoy/notice.zh",
     "lost.zh": "usr/lib/lifebuoy/lost.zh",
 }
-#: Runs last in the new root; $1 is the root's folder.
+#: Runs last in the new root; $1 is the root's folder. It must leave /tmp alone: mmdebstrap keeps the
+#: new root's apt configuration there, and cleans this machine's package lists where that is gone.
 _CUSTOMIZE: Final = r"""set -eu
 root=$1
 rm -f "$root"/vmlinuz* "$root"/initrd* "$root"/etc/hostname "$root"/etc/ssh/ssh_host_*
-rm -rf "$root"/boot/* "$root"/var/cache/* "$root"/var/lib/apt/lists/* "$root"/var/log/*
-rm -rf "$root"/usr/share/perl/*/Unicode/Collate "$root"/tmp/* "$root"/run/*
+rm -rf "$root"/boot/* "$root"/var/cache/* "$root"/var/log/* "$root"/run/*
+rm -rf "$root"/usr/share/perl/*/Unicode/Collate
 rm -rf "$root"/usr/lib/modules/*/build "$root"/usr/lib/modules/*/source
 mkdir -p "$root"/var/log/apt "$root"/var/cache/apt/archives/partial \
-  "$root"/var/lib/apt/lists/partial "$root"/usr/lib/lifebuoy/applets
+  "$root"/usr/lib/lifebuoy/applets
 chroot "$root" /bin/busybox --install -s /usr/lib/lifebuoy/applets
 rm "$root"/usr/lib/lifebuoy/applets/modprobe # the real one has an index of aliases
 chroot "$root" dpkg --purge fonts-unifont >/dev/null
 chroot "$root" passwd -q -l root
 echo "127.0.0.1 localhost" > "$root"/etc/hosts
 : > "$root"/etc/machine-id
+chroot "$root" dpkg-query -W > "$root"/usr/lib/lifebuoy/packages
 """
 
 
@@ -120,8 +122,6 @@ def make(work: Path, guest: Path, *, epoch: int, note: Callable[[str], None]) ->
         BuildFailed: with the last words of the program that failed.
     """
     (work / "files.tar").write_bytes(our_files(guest, epoch))
-    customize = work / "customize"
-    customize.write_text(_CUSTOMIZE)
     left_out = word_list((guest / "modules-left-out.txt").read_text())
     excludes = [*_LEFT_OUT, *(f"/lib/modules/*/kernel/{path}*" for path in left_out)]
     parts = work / "parts"
@@ -141,8 +141,9 @@ def make(work: Path, guest: Path, *, epoch: int, note: Callable[[str], None]) ->
         f"--customize-hook=copy-out /usr/lib/modules /usr/lib/grub /usr/lib/shim {parts}/usr/lib",
         f"--customize-hook=copy-out /usr/bin/busybox {_UNIFONT} {parts}",
         f"--customize-hook=tar-in {work}/files.tar /",
-        f'--customize-hook=sh {customize} "$1"',
-        '--customize-hook=chroot "$1" dpkg-query -W > ' + str(work / "packages"),
+        # Inline, not a file: in a user namespace our own folders cannot be read.
+        f"--customize-hook={_CUSTOMIZE}",
+        f"--customize-hook=download /usr/lib/lifebuoy/packages {work}/packages",
         *(SUITE, "-"),
     ]
     _pipe_to_squashfs(command, work / "root.squashfs", epoch, note)
@@ -194,7 +195,11 @@ def _pipe_to_squashfs(
             packer.terminate()
             bootstrap.wait(timeout=_UNDO_S)
             raise
-    if packer.returncode != 0:  # first: mmdebstrap's end then only follows from it
+    # Whoever failed first takes the other along: a packer that ends breaks mmdebstrap's pipe.
+    broken_pipe = any("signal PIPE" in line for line in lines)
+    if bootstrap.returncode != 0 and not broken_pipe:
+        raise BuildFailed(f"mmdebstrap failed: {_reason(lines)}")
+    if packer.returncode != 0:
         raise BuildFailed(f"mksquashfs failed: {tools.tail(packer_words)}")
     if bootstrap.returncode != 0:
         raise BuildFailed(f"mmdebstrap failed: {_reason(lines)}")

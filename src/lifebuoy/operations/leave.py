@@ -257,8 +257,8 @@ class _Leaving:
         self._domain.start(paused=True)
         try:
             self._serial = self._domain.open_serial()
-        except HostTrouble:
-            self._serial = None  # no serial console: the boot is watched by other signs
+        except HostTrouble as error:  # then the boot is watched by other signs
+            return f"its serial console cannot be watched: {error.message}"
         finally:
             self._domain.resume()
         return ""

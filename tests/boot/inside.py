@@ -1,0 +1,72 @@
+"""What is typed into a rescue system over SSH, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import paramiko
+
+from lab import login
+
+ANSWER_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended and what it printed, both streams in one."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Shell:
+    """An SSH connection to a rescue system."""
+
+    client: paramiko.SSHClient
+
+    def __call__(self, command: str, *, timeout_s: float = ANSWER_S) -> str:
+        """What a command prints that must succeed."""
+        answer = self.ask(command, timeout_s=timeout_s)
+        assert answer.status == 0, f"{command!r} ended with {answer.status}: {answer.text}"
+        return answer.text
+
+    def ask(self, command: str, *, timeout_s: float = ANSWER_S) -> Answer:
+        """Run a command, however it ends."""
+        return self._run(command, "", timeout_s)
+
+    def type(self, lines: str, *, timeout_s: float = 240.0) -> str:
+        """Lines typed into a shell, which must all succeed."""
+        answer = self._run("bash -e -s", lines, timeout_s)
+        assert answer.status == 0, f"typing ended with {answer.status}: {answer.text}"
+        return answer.text
+
+    def leave_running(self, command: str) -> None:
+        """Start a command and do not wait for it."""
+        self.client.exec_command(command)
+
+    def _run(self, command: str, stdin: str, timeout_s: float) -> Answer:
+        transport = self.client.get_transport()
+        assert transport is not None
+        channel = transport.open_session(timeout=timeout_s)
+        channel.settimeout(timeout_s)
+        channel.set_combine_stderr(True)
+        channel.exec_command(command)
+        channel.sendall(stdin.encode())
+        channel.shutdown_write()
+        text = b""
+        while piece := channel.recv(65536):
+            text += piece
+        return Answer(channel.recv_exit_status(), text.decode(errors="replace"))
+
+
+@contextmanager
+def shell(
+    port: int, password: str, *, host_key: str = "", timeout_s: float = ANSWER_S
+) -> Iterator[Shell]:
+    """A shell of root at 127.0.0.1:``port``; ``host_key`` is demanded where given."""
+    with login.ssh(port, password, timeout_s=timeout_s, host_key=host_key) as client:
+        yield Shell(client)

@@ -1,0 +1,67 @@
+"""Guests as the host's administrator makes them: disks in libvirt's own folder, definitions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab import cache, guest
+from lab.definition import domain_xml
+from lab.layout import Layout
+from tests.boot.machine import bare
+from tests.daemon.machine import Machine
+
+FOLDER: Final = "/var/lib/libvirt/images"
+
+
+@dataclass(frozen=True)
+class Guests:
+    """The guests of ``host``; all calls are its root's."""
+
+    host: Machine
+
+    def disk(self, layout: Layout, name: str) -> Path:
+        """A disk with the lab's guest of this layout, as it is called outside the host."""
+        base, disk = (self.host.path(f"{FOLDER}/{file}.qcow2") for file in (f"base-{layout}", name))
+        if not base.exists():
+            built = guest.get(cache.folder(os.environ), layout, print)
+            shutil.copyfile(built.base, base)
+        # Named without its folder, the base is found from outside the host, too.
+        create = ("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base.name)
+        self.host.as_root("qemu-img", *create, f"{FOLDER}/{disk.name}")
+        return disk
+
+    def define(self, layout: Layout, disk: Path) -> str:
+        """Define the guest on ``disk``, named like it; returns its definition."""
+        place = Path(FOLDER, disk.name)
+        xml = domain_xml(layout, place, name=disk.stem, uuid="")
+        return self.settle(xml.replace("<uuid></uuid>", "").replace("<uuid/>", ""), disk.stem)
+
+    def define_bare(self, name: str) -> str:
+        """A machine without disk and network that does nothing; returns its definition."""
+        return self.settle(bare(name), name)
+
+    def settle(self, xml: str, name: str) -> str:
+        """Define it as libvirt itself writes it from then on."""
+        self.host.virsh("define", "/dev/stdin", stdin=xml)
+        self.host.virsh("define", "/dev/stdin", stdin=self.definition(name))
+        return self.definition(name)
+
+    def definition(self, name: str) -> str:
+        """What is defined, with its secrets."""
+        return self.host.virsh("dumpxml", "--inactive", "--security-info", name)
+
+    def remove(self, name: str) -> None:
+        """Cut it off if it runs, and forget it."""
+        if name in self.host.virsh("list", "--name").split():
+            self.host.virsh("destroy", name)
+        self.host.virsh("undefine", "--nvram", name)
+
+    def stay_media(self) -> list[str]:
+        """What is in the pool of rescue media beside images."""
+        folder = self.host.path("/var/lib/lifebuoy/media")
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return sorted(name for name in names if not name.startswith("rescue-"))

@@ -1,0 +1,86 @@
+"""Several callers at once, and callers cut off by SIGKILL, on a system daemon."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.daemon.guests import Guests
+from tests.daemon.machine import Machine
+from tests.daemon.member import Member
+
+NAME = "bare1"
+ENTER = ("rescue", "enter", NAME, "--generate-password", "--no-wait")
+EXIT = ("rescue", "exit", NAME, "--watch", "0", "--json")
+LOSERS = {"busy", "refused", "not-allowed"}
+
+
+@pytest.fixture
+def bare(guests: Guests) -> Iterator[str]:
+    """The definition of a machine that does nothing, stopped."""
+    yield guests.define_bare(NAME)
+    guests.remove(NAME)
+
+
+def both(member: Member, *words: str) -> list[int]:
+    """The exit statuses of the same command asked for twice at once, the winner's first."""
+    with member.running(*words) as one, member.running(*words) as other:
+        answers = [process.communicate(timeout=60) for process in (one, other)]
+        statuses = sorted(process.returncode for process in (one, other))
+    assert sum("PASSWORD" in err or "Traceback" in err for _, err in answers) == 0
+    return statuses
+
+
+def test_of_two_callers_one_enters_and_one_leaves(
+    host: Machine, idle: Member, guests: Guests, bare: str
+) -> None:
+    statuses = both(idle, *ENTER)
+    assert statuses[0] == 0 and statuses[1] in {3, 5}
+    (listed,) = idle("rescue", "list", "--json").json("instance-list")["instances"]
+    assert listed["state"] == "RESCUE_MODE"
+    statuses = both(idle, *EXIT)
+    assert statuses[0] == 0 and statuses[1] in {3, 5}
+    assert guests.definition(NAME) == bare and guests.stay_media() == []
+    assert host.virsh("domstate", NAME).strip() == "shut off"
+
+
+@pytest.mark.parametrize(
+    "step", ["place the rescue image", "stop the instance", "start the rescue system"]
+)
+def test_an_entering_killed_on_the_way_is_left_by_exit(
+    host: Machine, idle: Member, guests: Guests, bare: str, step: str
+) -> None:
+    host.virsh("start", NAME)
+    idle.killed_at(step, *ENTER, "--consent-force", "--stop-timeout", "3")
+    (listed,) = idle("rescue", "list", "--json").json("instance-list")["instances"]
+    assert listed["state"] == "ENTER_RESCUE_MODE"
+    left = idle(*EXIT).json("rescue-exit")
+    assert left["was_running"] and left["differences"] == []
+    assert guests.definition(NAME) == bare and guests.stay_media() == []
+    assert host.virsh("domstate", NAME).strip() == "running"
+
+
+def test_a_leaving_killed_on_the_way_is_finished_by_asking_again(
+    host: Machine, idle: Member, guests: Guests, bare: str
+) -> None:
+    assert idle(*ENTER).status == 0
+    idle.killed_at("switch the definition back", *EXIT[:-1])
+    left = idle(*EXIT).json("rescue-exit")
+    assert left["differences"] == [] and left["boot"]["verdict"] == "stays stopped"
+    assert guests.definition(NAME) == bare and guests.stay_media() == []
+
+
+def test_an_image_that_a_killed_caller_left_half_placed_is_placed_anew(
+    host: Machine, idle: Member, guests: Guests, bare: str
+) -> None:
+    (image,) = idle("image", "list", "--json").json("image-list")["images"]
+    name, size = f"rescue-{image['sha256'][:16]}.iso", image["size_bytes"]
+    if host.path(f"/var/lib/lifebuoy/media/{name}").exists():
+        host.virsh("vol-delete", name, "lifebuoy")
+    host.virsh("vol-create-as", "lifebuoy", name, f"{size}B", "--format", "raw")
+    assert idle(*ENTER).status == 0
+    placed = host.path(f"/var/lib/lifebuoy/media/{name}").read_bytes()
+    assert placed == host.path("/run/idle/idle/image.iso").read_bytes()
+    assert idle(*EXIT).status == 0
