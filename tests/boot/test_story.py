@@ -1,7 +1,7 @@
 """The whole story: a broken guest runs, is rescued over SSH by what one types, and boots again.
 
 Entered and left by two users who share nothing but the host: the one who leaves has an empty home
-and no rescue image. Each part is a process of its own, as the embedded libvirt serves one at a time.
+and no rescue image. Each part is a process of its own: the embedded libvirt serves one at a time.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from lab.login import Verdict
 from lab.root import PASSWORD as OWN_PASSWORD
 from lifebuoy.hypervisor import Host, connect
 from lifebuoy.image import Catalogue
+from lifebuoy.rescue.cdrom import IMAGE_SERIAL, SEED_SERIAL
+from lifebuoy.rescue.stay import NAMESPACE
 from tests.boot import apart, inside, machine
 from tests.conftest import SHORT_TMP
 from tests.libvirt.command import Command
@@ -122,7 +124,7 @@ class End:
     own: Verdict
     rescue: Verdict
     media: list[str]
-    taints_of_stay: bool
+    traces: list[str]
 
 
 def see_end(place: Place) -> End:
@@ -133,8 +135,9 @@ def see_end(place: Place) -> End:
         port = domain.forward_ssh()
         own = login.over_ssh(port, OWN_PASSWORD, timeout_s=BOOT_S)
         rescue = login.over_ssh(port, PASSWORD, timeout_s=60)
-        left = "lifebuoy" in domain.xml(live=True)
-        return End(facts, own.verdict, rescue.verdict, machine.stay_media(host), left)
+        live = domain.xml(live=True)
+        traces = [mark for mark in (NAMESPACE, IMAGE_SERIAL, SEED_SERIAL) if mark in live]
+        return End(facts, own.verdict, rescue.verdict, machine.stay_media(host), traces)
 
 
 def forget(place: Place) -> None:
@@ -198,4 +201,4 @@ def test_a_broken_running_guest_is_rescued_and_boots_again(
     end: End = apart.run(see_end, place)
     assert end.facts == before
     assert (end.own, end.rescue) == (Verdict.ACCEPTED, Verdict.REFUSED)
-    assert end.media == [] and not end.taints_of_stay
+    assert (end.media, end.traces) == ([], [])

@@ -31,7 +31,7 @@ _INLINE: Final = re.compile(r"`([^`\n]+)`")
 _ABSOLUTE: Final = re.compile(r"(?<![\w.~:/})])/([a-z]+)/(?=\w)")
 #: Folders that every Linux has; others are of one machine alone.
 _EVERYWHERE: Final = frozenset(
-    {"boot", "dev", "etc", "mnt", "proc", "run", "sys", "tmp", "usr", "var"}
+    {"bin", "boot", "dev", "etc", "mnt", "proc", "run", "sys", "tmp", "usr", "var"}
 )
 
 

@@ -15,9 +15,10 @@ from lifebuoy.hypervisor.graphics import Graphics
 from lifebuoy.hypervisor.hop import SshHop
 from lifebuoy.hypervisor.host import Host, HostVersions
 from lifebuoy.hypervisor.kvm import KvmVerdict
-from lifebuoy.hypervisor.storage import MediaFile, MediaStore, Progress
+from lifebuoy.hypervisor.storage import HEAD_BYTES, MediaFile, MediaStore, Progress
 
 __all__ = [
+    "HEAD_BYTES",
     "Address",
     "AddressSource",
     "Agent",

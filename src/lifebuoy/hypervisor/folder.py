@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from lifebuoy.errors import NoSpace, NotFound, Refused
 from lifebuoy.hypervisor.storage import (
+    HEAD_BYTES,
     PRIVATE_MODE,
     SHARED_MODE,
     MediaFile,
@@ -72,10 +73,17 @@ class FolderStore:
         ]
 
     def read(self, name: str) -> bytes:
+        return self._read(name, -1)
+
+    def read_head(self, name: str) -> bytes:
+        return self._read(name, HEAD_BYTES)
+
+    def _read(self, name: str, size: int) -> bytes:
         check_name(name)
         with translated_io(f"read '{name}' from {self.location}"):
             try:
-                return (self._folder / name).read_bytes()
+                with (self._folder / name).open("rb") as file:
+                    return file.read(size)
             except FileNotFoundError as exc:
                 raise NotFound(f"'{name}' is not in {self.location}") from exc
 

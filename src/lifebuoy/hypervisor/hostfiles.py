@@ -103,7 +103,7 @@ class HostFiles:
             streams.send(
                 conn,
                 lambda stream: volume.upload(stream, 0, len(data), 0),
-                streams.chunks(data),
+                streams.chunks(data, 0, len(data)),
                 lambda _done: None,
             )
 

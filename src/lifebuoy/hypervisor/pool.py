@@ -13,10 +13,11 @@ from typing import Any, Final
 import libvirt
 from lxml import etree
 
-from lifebuoy.errors import HostTrouble, LifebuoyError, NoSpace, NotFound, Refused
+from lifebuoy.errors import Busy, HostTrouble, LifebuoyError, NoSpace, NotFound, Refused
 from lifebuoy.hypervisor import poolxml, streams
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.storage import (
+    HEAD_BYTES,
     PRIVATE_MODE,
     SHARED_MODE,
     MediaFile,
@@ -32,6 +33,7 @@ SYSTEM_FOLDER: Final = Path("/var/lib/lifebuoy/media")
 _REFRESH_DEADLINE_S: Final = 10.0
 _RELEASE_DEADLINE_S: Final = 5.0
 _POLL_S: Final = 0.1
+_BEING_STORED: Final = ("still in use", "still being allocated")
 
 
 class PoolStore:
@@ -80,11 +82,18 @@ class PoolStore:
         return sorted(found, key=lambda media: media.name)
 
     def read(self, name: str) -> bytes:
+        return self._read(name, 0)
+
+    def read_head(self, name: str) -> bytes:
+        return self._read(name, HEAD_BYTES)
+
+    def _read(self, name: str, size: int) -> bytes:
+        """The first ``size`` bytes, or all if that is 0."""
         if self._volume(name) is None:
             raise NotFound(f"'{name}' is not in {self.location}")
         with translated(f"read '{name}' from {self.location}"), self._link.side() as conn:
             volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
-            return streams.receive(conn, lambda stream: volume.download(stream, 0, 0, 0))
+            return streams.receive(conn, lambda stream: volume.download(stream, 0, size, 0))
 
     def remove(self, name: str, *, wipe: bool) -> None:
         volume = self._volume(name)
@@ -100,9 +109,12 @@ class PoolStore:
             except libvirt.libvirtError as exc:
                 if code(exc) == libvirt.VIR_ERR_NO_STORAGE_VOL:
                     return
+                doing, words = f"remove '{name}' from {self.location}", message(exc)
+                if not any(reason in words for reason in _BEING_STORED):
+                    raise as_ours(exc, doing) from exc
                 # An upload that was just broken off holds the volume for a moment.
-                if "still in use" not in message(exc) or time.monotonic() > deadline:
-                    raise as_ours(exc, f"remove '{name}' from {self.location}") from exc
+                if time.monotonic() > deadline:
+                    raise as_ours(exc, doing, error=Busy) from exc
             time.sleep(_POLL_S)
 
     def claim(self, name: str, content: bytes) -> bool:
@@ -134,14 +146,21 @@ class PoolStore:
             raise as_ours(exc, f"create '{name}' in {self.location}") from exc
 
     def _upload(self, name: str, data: bytes | Path, total: int, progress: Progress | None) -> None:
+        head = min(total, HEAD_BYTES)
         with translated(f"upload '{name}' to {self.location}"), self._link.side() as conn:
             volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
-            streams.send(
-                conn,
-                lambda stream: volume.upload(stream, 0, total, 0),
-                streams.chunks(data),
-                lambda done: progress(done, max(total, done)) if progress else None,
-            )
+
+            def send(start: int, size: int, done_before: int) -> None:
+                streams.send(
+                    conn,
+                    lambda stream: volume.upload(stream, start, size, 0),
+                    streams.chunks(data, start, size),
+                    lambda done: progress(done_before + done, total) if progress else None,
+                )
+
+            if total > head:
+                send(head, total - head, 0)
+            send(0, head, total - head)  # the beginning last: see storage.HEAD_BYTES
 
     def _volume(self, name: str) -> Any | None:
         """The volume; files that QEMU or libvirt itself made are seen after a refresh."""

@@ -20,6 +20,9 @@ Progress = Callable[[int, int], None]
 SHARED_MODE: Final = 0o644  # the image: any user's QEMU reads it
 PRIVATE_MODE: Final = 0o600  # seeds and NVRAM: libvirt hands them to the QEMU that uses them
 
+#: This much of a file's beginning is stored last: zeros there mean that the rest may be missing.
+HEAD_BYTES: Final = 64 * 1024
+
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@=-]{0,199}")
 
 
@@ -62,8 +65,19 @@ class MediaStore(Protocol):
             NotFound: no such file.
         """
 
+    def read_head(self, name: str) -> bytes:
+        """The first ``HEAD_BYTES``; zeros while somebody stores the file, or if they were cut off.
+
+        Raises:
+            NotFound: no such file.
+        """
+
     def remove(self, name: str, *, wipe: bool) -> None:
-        """Delete it, overwritten with zeros before if ``wipe``; a missing one is fine."""
+        """Delete it, overwritten with zeros before if ``wipe``; a missing one is fine.
+
+        Raises:
+            Busy: somebody is storing it just now.
+        """
 
     def claim(self, name: str, content: bytes) -> bool:
         """Create ``name`` if it is not there, atomically; False if it is: a lock between callers.

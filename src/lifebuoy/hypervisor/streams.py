@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -44,14 +45,12 @@ def send(
         stream.finish()
 
 
-def chunks(data: bytes | Path) -> Iterator[bytes]:
-    """``data``, or the file's content, in pieces fit for ``send``."""
-    if isinstance(data, bytes):
-        for start in range(0, len(data), _CHUNK):
-            yield data[start : start + _CHUNK]
-        return
-    with data.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+def chunks(data: bytes | Path, start: int, size: int) -> Iterator[bytes]:
+    """``size`` bytes of ``data``, or of the file's content, in pieces fit for ``send``."""
+    with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
+        file.seek(start)
+        while size > 0 and (chunk := file.read(min(size, _CHUNK))):
+            size -= len(chunk)
             yield chunk
 
 

@@ -57,7 +57,7 @@ _ETC: Final = {
     "notice.zh": "usr/lib/lifebuoy/notice.zh",
     "lost.zh": "usr/lib/lifebuoy/lost.zh",
 }
-#: Runs last in the new root; $1 is the root's folder. It must leave /tmp alone: mmdebstrap keeps the
+#: Runs last in the new root; $1 is its folder. It must leave /tmp alone: mmdebstrap keeps the
 #: new root's apt configuration there, and cleans this machine's package lists where that is gone.
 _CUSTOMIZE: Final = r"""set -eu
 root=$1
@@ -160,8 +160,11 @@ def _pipe_to_squashfs(
         "LC_ALL": "C.UTF-8",
     }
     squash = [
+        # It gives / to whoever runs it, whatever the tar or its own -root-uid say.
+        *(() if os.getuid() == 0 else ("unshare", "--map-root-user")),
         *((tools.find("mksquashfs") or "mksquashfs"), "-", str(target), "-tar", "-quiet"),
         *("-no-progress", "-no-xattrs", "-b", "256K", "-comp", "zstd", "-Xcompression-level", "12"),
+        *("-root-mode", "755"),  # the tar's own entry for / is passed over
     ]
     lines: list[str] = []
     with (

@@ -23,6 +23,7 @@ from lifebuoy.hypervisor import MediaStore
 #: A holder on another machine cannot be looked at; it counts as gone after this long.
 _FOREIGN_LIFE_S: Final = 3600.0
 _SETTLE_S: Final = 2.0
+_ENDED: Final = frozenset("ZXx")
 
 
 def _prefix(uuid: str) -> str:
@@ -95,6 +96,7 @@ def _me(doing: str) -> bytes:
     facts = {
         "host": socket.gethostname(),
         "boot": _boot_id(),
+        "processes": _pid_namespace(),
         "pid": os.getpid(),
         "born": _born(os.getpid()),
         "time": time.time(),
@@ -122,7 +124,8 @@ def _facts(store: MediaStore, name: str) -> dict[str, object] | None:
 
 
 def _alive(facts: dict[str, object]) -> bool:
-    if facts.get("host") == socket.gethostname() and facts.get("boot") == _boot_id():
+    here = {"host": socket.gethostname(), "boot": _boot_id(), "processes": _pid_namespace()}
+    if all(facts.get(name) == value for name, value in here.items()):
         pid = facts.get("pid")
         return isinstance(pid, int) and _born(pid) == facts.get("born")
     began = facts.get("time")
@@ -136,9 +139,21 @@ def _boot_id() -> str:
         return ""
 
 
-def _born(pid: int) -> str:
-    """When a process began, in the kernel's ticks (field 22 of proc(5)'s stat); '' if gone."""
+def _pid_namespace() -> str:
+    """What tells containers on one machine apart: a number of theirs means nothing here."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _born(pid: int) -> str:
+    """When a process began, in the kernel's ticks (field 22 of proc(5)'s stat); '' if it is gone.
+
+    So is one that has ended and whose parent has not asked for its status yet.
+    """
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if state in _ENDED else rest[18]
+    except (OSError, IndexError, ValueError):
         return ""

@@ -7,13 +7,17 @@ stay is known by its name alone.
 from __future__ import annotations
 
 import hashlib
+import time
+from pathlib import Path
 
-from lifebuoy.errors import ImageUnusable, NoSpace, NotFound
-from lifebuoy.hypervisor import Host, MediaFile, Progress
+from lifebuoy.errors import Busy, ImageUnusable, NoSpace, NotFound, Refused
+from lifebuoy.hypervisor import HEAD_BYTES, Host, MediaFile, Progress
 from lifebuoy.image import Image
 
 #: room asked for beside the image: seed, NVRAM, and a margin
 _MARGIN_BYTES = 16 * 1024 * 1024
+#: how long another caller may take to place the image, over a slow line
+_OTHER_CALLER_S = 300.0
 
 
 def seed_name(session: str) -> str:
@@ -47,17 +51,44 @@ def place_image(host: Host, image: Image, progress: Progress | None = None) -> M
     """Put the image into the host's store unless it is there already.
 
     Raises:
-        ImageUnusable: the copy on the host has another size than the image.
+        ImageUnusable: the copy on the host is another file than the image.
+        Busy: somebody else is placing it and does not get done.
     """
-    found = host.store.find(image.media_name)
-    if found is None:
+    found = _whole_copy(host, image)
+    if found is not None:
+        return found
+    try:
         return host.store.put(image.media_name, image.path, shared=True, progress=progress)
-    if found.size_bytes != image.size_bytes:
-        raise ImageUnusable(
-            f"the copy of image '{image.id}' on the host ({found.path}) is not whole",
-            hint="if nobody else is placing it right now: lifebuoy image remove --host " + image.id,
-        )
-    return found
+    except Refused:
+        found = _whole_copy(host, image)  # another caller was faster
+        if found is None:
+            raise
+        return found
+
+
+def _whole_copy(host: Host, image: Image) -> MediaFile | None:
+    """The host's copy. One that is being made is waited for; one whose maker was cut off goes."""
+    deadline = time.monotonic() + _OTHER_CALLER_S
+    while (found := host.store.find(image.media_name)) is not None:
+        head = host.store.read_head(image.media_name)
+        if found.size_bytes == image.size_bytes and head == _head_of(image.path):
+            return found
+        if any(head):
+            raise ImageUnusable(
+                f"the copy of image '{image.id}' on the host ({found.path}) was altered",
+                hint=f"lifebuoy image remove --host {image.id}",
+            )
+        try:
+            host.store.remove(image.media_name, wipe=False)
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+    return None
+
+
+def _head_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def place_nvram(host: Host, session: str, original_path: str) -> tuple[MediaFile, str] | None:

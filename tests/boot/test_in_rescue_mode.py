@@ -1,0 +1,177 @@
+"""What can happen during a stay: commands, refusals, restarts of every kind. One stay for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pytest
+
+from lab import cache, guest
+from lab.layout import Layout
+from lab.login import Verdict
+from lifebuoy.errors import NotAllowed, StepFailed, StillMounted
+from lifebuoy.hypervisor import Host
+from lifebuoy.model import InstanceState, Phase
+from lifebuoy.operations import power, status
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.enter import enter
+from lifebuoy.operations.leave import LeaveRequest, leave
+from lifebuoy.operations.plan import EnterRequest
+from lifebuoy.rescue import record
+from tests.boot import machine
+from tests.boot.visit import READY_S, Visit, visit
+
+NAME: Final = "patient"
+PASSWORD: Final = "Rescue-Me-2026"
+NEW_PASSWORD: Final = "Once-More-2027"
+pytestmark = pytest.mark.xdist_group("stay")
+
+
+@pytest.fixture(scope="module")
+def stay(
+    embedded: Host, context: Context, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Visit]:
+    built = guest.get(cache.folder(os.environ), Layout.BIOS, print)
+    disk = guest.overlay(built.base, tmp_path_factory.mktemp("patient") / "disk.qcow2")
+    domain = machine.settled(embedded, machine.of_guest(Layout.BIOS, disk, name=NAME))
+    try:
+        with visit(context, domain, EnterRequest(NAME, PASSWORD)) as visited:
+            yield visited
+    finally:
+        machine.forget(embedded, domain)
+
+
+REFUSED: Final[dict[str, Callable[[Context], object]]] = {
+    "start": lambda context: power.start(context, NAME),
+    "stop": lambda context: power.stop(context, power.StopRequest(NAME, consent=True)),
+    "reboot": lambda context: power.reboot(context, NAME),
+    "enter-rescue": lambda context: enter(context, EnterRequest(NAME, PASSWORD, consent=True)),
+}
+
+
+@pytest.mark.parametrize("action", REFUSED)
+def test_what_is_not_for_rescue_mode_is_refused_and_says_what_is_possible(
+    stay: Visit, action: str
+) -> None:
+    before = stay.domain.id
+    with pytest.raises(NotAllowed) as caught:
+        REFUSED[action](stay.context)
+    assert action in caught.value.message and "RESCUE_MODE" in caught.value.message
+    assert "exit-rescue" in caught.value.hint and action not in caught.value.hint
+    assert stay.domain.id == before
+
+
+def test_the_state_and_the_way_in_are_told_to_anyone(stay: Visit) -> None:
+    found = status.rescue_status(stay.context, NAME)
+    assert found.state is InstanceState.RESCUE_MODE and found.seed_removed
+    assert (found.was_running, found.edits, found.working) == (False, (), "")
+    assert found.access.ssh_port == stay.access().ssh_port
+    assert found.access.fingerprint == stay.entered.access.fingerprint
+    details = status.details(stay.context.host, NAME)
+    assert [disk.target for disk in details.disks] == ["vda"]
+
+
+def test_its_own_disk_has_its_own_name_and_root_logs_in_on_a_system_that_says_what_it_is(
+    stay: Visit,
+) -> None:
+    with stay.shell() as shell:
+        assert shell("lsblk -rno NAME /dev/vda").split() == ["vda", "vda1"]
+        assert shell("hostname").strip() == "patient-rescue"
+        notice = shell("cat /etc/motd")
+    assert "rescue system" in notice and "救援系统" in notice
+    assert stay.entered.access.fingerprint in notice
+
+
+def test_system_mount_chroot_and_umount_do_what_they_print(stay: Visit) -> None:
+    with stay.shell() as shell:
+        said = shell("system-mount")
+        assert "+ mount -o rw /dev/vda1 /mnt/vm1" in said
+        for part in ("dev", "dev/pts", "proc", "run", "sys"):
+            assert shell(f"mountpoint /mnt/vm1/{part}")
+        assert shell("system-chroot cat /etc/hostname").splitlines()[-1] == "lab-bios"
+        assert "nameserver" in shell("chroot /mnt/vm1 /bin/bash -c 'cat /etc/resolv.conf'")
+        assert "+ umount /mnt/vm1" in shell("system-umount")
+        assert shell("findmnt -rno TARGET | grep /mnt/vm1 || true") == ""
+        assert shell.ask("system-mount /dev/vda7").status == 1
+
+
+def test_leaving_is_refused_while_a_program_holds_a_file_system_and_names_it(stay: Visit) -> None:
+    with stay.shell() as shell:
+        shell("system-mount")
+        shell.leave_running("cd /mnt/vm1 && exec sleep 4242")
+        shell("until pgrep -f 'sleep 4242'; do sleep 0.1; done")
+        with pytest.raises(StepFailed) as caught:
+            leave(stay.context, LeaveRequest(NAME))
+        assert isinstance(caught.value.cause, StillMounted)
+        assert "/mnt/vm1" in caught.value.message and "sleep" in caught.value.message
+        assert stay.stay.phase is Phase.RESCUE
+        shell("pkill -f 'sleep 4242'; system-umount")
+
+
+def test_leaving_is_refused_while_a_repair_works_on_a_disk(stay: Visit) -> None:
+    with stay.shell() as shell:
+        shell.leave_running("exec 3<>/dev/vda1; exec sleep 4243")
+        shell("until pgrep -f 'sleep 4243'; do sleep 0.1; done")
+        with pytest.raises(StepFailed) as caught:
+            leave(stay.context, LeaveRequest(NAME))
+        assert isinstance(caught.value.cause, StillMounted)
+        assert "/dev/vda1" in caught.value.message and "sleep" in caught.value.message
+        shell("pkill -f 'sleep 4243'")
+
+
+def test_a_reboot_typed_inside_comes_back_with_the_same_password(stay: Visit) -> None:
+    before, number = stay.stay, stay.domain.id
+    with stay.shell() as shell:
+        shell("system-mount")
+        first = shell("pgrep -o sshd")
+        shell.leave_running("reboot")
+        shell.client.get_transport().join(READY_S)  # type: ignore[union-attr]
+    with stay.shell(timeout_s=READY_S) as shell:
+        assert shell("pgrep -o sshd") != first
+        assert shell("findmnt -rno TARGET | grep /mnt/vm1 || true") == ""
+    assert (stay.stay, stay.domain.id) == (before, number)
+
+
+def test_a_hard_reset_comes_back_without_the_password_until_a_new_one_is_set(stay: Visit) -> None:
+    before, number = stay.stay, stay.domain.id
+    start = stay.start_number()
+    stay.domain.monitor("system_reset")
+    stay.wait_restarted(start)
+    assert stay.verdict(stay.password) is Verdict.REFUSED
+    changed = stay.change_password(NEW_PASSWORD)
+    assert changed.new_host_key
+    with stay.shell(timeout_s=READY_S) as shell:
+        assert "holds no password" in shell("cat /etc/motd")
+    assert stay.stay.session == before.session and stay.domain.id == number
+
+
+def test_a_power_off_typed_inside_stays_in_rescue_mode(stay: Visit) -> None:
+    number, start = stay.domain.id, stay.start_number()
+    with stay.shell() as shell:
+        shell.leave_running("busybox poweroff -f")
+    stay.wait_restarted(start)
+    assert stay.stay.phase is Phase.RESCUE and stay.domain.id == number
+    stay.change_password(PASSWORD)
+    with stay.shell(timeout_s=READY_S) as shell:
+        assert shell("findmnt -rno SOURCE | grep /dev/vd || true") == ""
+
+
+def test_a_password_can_be_changed_while_all_is_well(stay: Visit) -> None:
+    old = stay.password
+    changed = stay.change_password("Another-One-3")
+    assert not changed.new_host_key
+    assert stay.verdict(old) is Verdict.REFUSED
+    with stay.shell() as shell:
+        assert shell("id -un").strip() == "root"
+
+
+def test_with_force_it_is_left_although_a_program_holds_a_file_system(stay: Visit) -> None:
+    with stay.shell() as shell:
+        shell("system-mount")
+        shell.leave_running("cd /mnt/vm1 && exec sleep 4244")
+        shell("until pgrep -f 'sleep 4244'; do sleep 0.1; done")
+        left = leave(stay.context, LeaveRequest(NAME, force=True))
+    assert left.differences == ()
+    assert record.read(stay.domain) is None and not stay.domain.active
