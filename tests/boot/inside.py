@@ -12,6 +12,7 @@ import paramiko
 from lab import login
 
 ANSWER_S: Final = 60.0
+_HOLDER: Final = "/run/holder"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class Shell:
     def leave_running(self, command: str) -> None:
         """Start a command and do not wait for it."""
         self.client.exec_command(command)
+
+    def hold(self, what: str) -> None:
+        """Run a program that keeps what the command ``what`` opens, until ``let_go``."""
+        self.leave_running(f"{what}; echo $$ >{_HOLDER}; exec sleep 4242")
+        self(f"until [ -s {_HOLDER} ]; do sleep 0.1; done")
+
+    def let_go(self) -> None:
+        """End that program."""
+        self(f"kill $(cat {_HOLDER}); rm {_HOLDER}")
 
     def _run(self, command: str, stdin: str, timeout_s: float) -> Answer:
         transport = self.client.get_transport()

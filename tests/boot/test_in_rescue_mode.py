@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import paramiko
 import pytest
 
 from lab import cache, guest
@@ -22,6 +24,7 @@ from lifebuoy.operations.plan import EnterRequest
 from lifebuoy.rescue import record
 from tests.boot import machine
 from tests.boot.visit import READY_S, Visit, visit
+from tests.libvirt.command import until
 
 NAME: Final = "patient"
 PASSWORD: Final = "Rescue-Me-2026"
@@ -97,39 +100,46 @@ def test_system_mount_chroot_and_umount_do_what_they_print(stay: Visit) -> None:
         assert shell.ask("system-mount /dev/vda7").status == 1
 
 
-def test_leaving_is_refused_while_a_program_holds_a_file_system_and_names_it(stay: Visit) -> None:
+HOLDS: Final = {
+    "a mounted file system": ("system-mount; cd /mnt/vm1", "/mnt/vm1"),
+    "a disk, as a repair does": ("exec 3<>/dev/vda1", "/dev/vda1"),
+}
+
+
+@pytest.mark.parametrize(("hold", "held"), HOLDS.values(), ids=HOLDS)
+def test_leaving_is_refused_while_a_program_holds(stay: Visit, hold: str, held: str) -> None:
     with stay.shell() as shell:
-        shell("system-mount")
-        shell.leave_running("cd /mnt/vm1 && exec sleep 4242")
-        shell("until pgrep -f 'sleep 4242'; do sleep 0.1; done")
+        shell.hold(hold)
+        mounted = shell("findmnt -rno TARGET")
         with pytest.raises(StepFailed) as caught:
             leave(stay.context, LeaveRequest(NAME))
         assert isinstance(caught.value.cause, StillMounted)
-        assert "/mnt/vm1" in caught.value.message and "sleep" in caught.value.message
+        assert held in caught.value.message and "sleep" in caught.value.message
+        assert "--force" in caught.value.hint
         assert stay.stay.phase is Phase.RESCUE
-        shell("pkill -f 'sleep 4242'; system-umount")
+        assert shell("findmnt -rno TARGET") == mounted, "a refusal has unmounted something"
+        shell.let_go()
+        shell("system-umount")
 
 
-def test_leaving_is_refused_while_a_repair_works_on_a_disk(stay: Visit) -> None:
-    with stay.shell() as shell:
-        shell.leave_running("exec 3<>/dev/vda1; exec sleep 4243")
-        shell("until pgrep -f 'sleep 4243'; do sleep 0.1; done")
-        with pytest.raises(StepFailed) as caught:
-            leave(stay.context, LeaveRequest(NAME))
-        assert isinstance(caught.value.cause, StillMounted)
-        assert "/dev/vda1" in caught.value.message and "sleep" in caught.value.message
-        shell("pkill -f 'sleep 4243'")
+def first_sshd(stay: Visit) -> str:
+    """Its process number, once a connection stands."""
+    while True:
+        try:
+            with stay.shell(timeout_s=READY_S) as shell:
+                return shell("pgrep -o sshd")
+        except (OSError, EOFError, paramiko.SSHException, AssertionError):
+            time.sleep(0.5)  # cut while it restarted
 
 
-def test_a_reboot_typed_inside_comes_back_with_the_same_password(stay: Visit) -> None:
+def test_a_reboot_typed_inside_ends_programs_and_keeps_the_password(stay: Visit) -> None:
     before, number = stay.stay, stay.domain.id
     with stay.shell() as shell:
-        shell("system-mount")
+        shell.hold("system-mount; cd /mnt/vm1")
         first = shell("pgrep -o sshd")
-        shell.leave_running("reboot")
-        shell.client.get_transport().join(READY_S)  # type: ignore[union-attr]
-    with stay.shell(timeout_s=READY_S) as shell:
-        assert shell("pgrep -o sshd") != first
+        assert "Rescue mode stays" in shell.ask("reboot", timeout_s=READY_S).text
+    assert until(lambda: first_sshd(stay) != first, READY_S), "it did not restart"
+    with stay.shell() as shell:
         assert shell("findmnt -rno TARGET | grep /mnt/vm1 || true") == ""
     assert (stay.stay, stay.domain.id) == (before, number)
 
@@ -169,9 +179,7 @@ def test_a_password_can_be_changed_while_all_is_well(stay: Visit) -> None:
 
 def test_with_force_it_is_left_although_a_program_holds_a_file_system(stay: Visit) -> None:
     with stay.shell() as shell:
-        shell("system-mount")
-        shell.leave_running("cd /mnt/vm1 && exec sleep 4244")
-        shell("until pgrep -f 'sleep 4244'; do sleep 0.1; done")
+        shell.hold("system-mount; cd /mnt/vm1")
         left = leave(stay.context, LeaveRequest(NAME, force=True))
     assert left.differences == ()
     assert record.read(stay.domain) is None and not stay.domain.active

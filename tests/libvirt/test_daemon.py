@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lifebuoy.errors import NotFound, Refused
-from lifebuoy.hypervisor import Domain, Host, MediaStore, connect
+from lifebuoy.hypervisor import HEAD_BYTES, Domain, Host, MediaStore, connect
 from lifebuoy.hypervisor.hostfiles import HostFiles
 from lifebuoy.hypervisor.link import Link
 from tests.libvirt.conftest import Daemon, definition
@@ -67,6 +70,29 @@ def test_an_interrupted_upload_leaves_nothing(session_host: Host) -> None:
     assert session_host.store.find("part") is None
     session_host.store.put("part", b"again", shared=True)
     session_host.store.remove("part", wipe=False)
+
+
+def test_an_upload_cut_off_by_sigkill_is_known_by_zeros_at_its_beginning(
+    session_host: Host, daemon: Daemon
+) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from lifebuoy.hypervisor import connect\n"
+        "with connect(sys.argv[1], state_dir=Path('/nowhere')) as host:\n"
+        "    half = lambda done, all: done > all // 2 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    host.store.put('cut', b'x' * 10_000_000, shared=True, progress=half)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, daemon.uri], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    store = session_host.store
+    found = store.find("cut")
+    assert found and found.size_bytes == 10_000_000 and not any(store.read_head("cut"))
+    assert store.read("cut").endswith(b"\0") and b"x" in store.read("cut")
+    store.remove("cut", wipe=False)
+    store.put("cut", b"x" * 10_000_000, shared=True)
+    assert store.read_head("cut") == b"x" * HEAD_BYTES and store.read("cut") == b"x" * 10_000_000
+    store.remove("cut", wipe=False)
 
 
 def test_a_file_that_somebody_else_made_is_seen(session_host: Host) -> None:

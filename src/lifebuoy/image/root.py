@@ -87,7 +87,7 @@ def our_files(guest: Path, epoch: int) -> bytes:
     """A tar of what Lifebuoy puts into the root; ``guest`` is the package folder."""
     buffer = BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, target, mode in _entries(guest):
+        for path, target, mode in entries(guest):
             info = tarfile.TarInfo(target)
             info.mode, info.mtime = mode, epoch
             data = path.read_bytes()
@@ -100,7 +100,8 @@ def our_files(guest: Path, epoch: int) -> bytes:
     return buffer.getvalue()
 
 
-def _entries(guest: Path) -> Iterator[tuple[Path, str, int]]:
+def entries(guest: Path) -> Iterator[tuple[Path, str, int]]:
+    """Our files, where they go in the root, and their modes."""
     for folder, (place, mode) in _PLACES.items():
         for path in sorted((guest / folder).iterdir()):
             if path.name in {"initramfs", "__pycache__"}:

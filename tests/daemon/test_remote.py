@@ -1,0 +1,181 @@
+"""The story told from another machine: by SSH to the host and nothing else, with no file there."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import login
+from lab.layout import Layout
+from lifebuoy.hypervisor import SshHop
+from lifebuoy.rescue.tunnel import NoWay, through
+from tests.daemon import machine, sshd
+from tests.daemon.account import User
+from tests.daemon.conftest import MEMBER
+from tests.daemon.guests import Guests
+from tests.daemon.machine import Kind, Machine
+from tests.daemon.member import Member
+from tests.daemon.sshd import Server
+
+ELSEWHERE = User("lb-elsewhere", 61003)
+NAME = "far1"
+
+
+@pytest.fixture(scope="module")
+def laptop(our_images: Path, host: Machine) -> Iterator[Machine]:
+    """A machine without libvirt's daemons; its user has a key for the host and one of their own."""
+    if shutil.which(sshd.PROGRAM) is None:
+        pytest.skip("needs openssh-server")
+    with machine.started(Kind.LAPTOP, (ELSEWHERE,), our_images) as made:
+        keys = made.path(f"{ELSEWHERE.home}/.ssh")
+        keys.mkdir(mode=0o700)
+        os.chown(keys, ELSEWHERE.number, ELSEWHERE.number)
+        sshd.make_key(keys / "to the host", ELSEWHERE)
+        sshd.make_key(keys / "id_ed25519", ELSEWHERE)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(host: Machine, laptop: Machine) -> Server:
+    """The host's SSH server, known to the laptop's user."""
+    made = sshd.start(host, "ssh", public_key(laptop, "to the host"))
+    laptop.path(f"{ELSEWHERE.home}/.ssh/known_hosts").write_text(made.host_key)
+    return made
+
+
+def public_key(laptop: Machine, name: str) -> str:
+    return laptop.path(f"{ELSEWHERE.home}/.ssh/{name}.pub").read_text()
+
+
+def uri(server: Server) -> str:
+    key = f"{ELSEWHERE.home}/.ssh/to the host".replace(" ", "%20")
+    return f"qemu+ssh://{MEMBER.name}@127.0.0.1:{server.port}/system?keyfile={key}&no_tty=1"
+
+
+@pytest.fixture(scope="module")
+def far(laptop: Machine, server: Server) -> Member:
+    return Member(laptop, ELSEWHERE, uri(server))
+
+
+@pytest.fixture
+def far1(guests: Guests) -> Iterator[str]:
+    """The definition of a stopped guest that is reached by a port of the host's loopback only."""
+    yield guests.define(Layout.BIOS, guests.disk(Layout.BIOS, NAME))
+    guests.remove(NAME)
+
+
+def at_a_terminal(far: Member, *words: str, wanted: str, typed: bytes) -> str:
+    """Run it at a terminal, type once ``wanted`` shows, and give all that was shown."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        far.words(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=far.environment()
+    )
+    os.close(theirs)
+    shown = ""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece.decode(errors="replace")
+            if typed and wanted in shown:
+                os.write(ours, typed)
+                typed = b""
+    except OSError:
+        pass  # Linux ends a terminal so
+    finally:
+        os.close(ours)
+    assert process.wait(20) == 0, shown
+    return shown
+
+
+def test_a_guest_is_rescued_from_another_machine(
+    host: Machine, far: Member, server: Server, guests: Guests, far1: str
+) -> None:
+    key = f"{ELSEWHERE.home}/.ssh/id_ed25519.pub"
+    found = far.enter(NAME, "--ssh-key", key).json("rescue-enter")
+    assert found["seen"] == {"agent": True, "ssh": True}
+    access = found["access"]
+    assert access["via"] == f"{MEMBER.name}@127.0.0.1:{server.port}"
+    assert f"target 127.0.0.1 port {access['ssh_port']}" in server.log()
+    assert guests.stay_media() == []
+
+    inside = far("ssh", NAME, "--", "findmnt -rn /dev/vda1; lsblk -rno NAME /dev/vda")
+    assert (inside.status, inside.out.split()) == (0, ["vda", "vda1"]), inside.err
+    assert far("ssh", NAME, "--", "false").status == 1
+    plain = subprocess.run(
+        far.machine.words(
+            ELSEWHERE, "sh", "-c", access["ssh_command"] + " $0 true", "-oBatchMode=yes"
+        ),
+        env=far.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Host key verification failed" in plain.stderr  # it got there, and was not trusted
+    shown = at_a_terminal(far, "console", NAME, wanted="Connected", typed=b"\r\x1d")
+    assert "Left the console" in shown
+    picture = f"{ELSEWHERE.home}/far.png"
+    far("screenshot", NAME, picture, "--json").json("screenshot")
+    assert far.machine.path(picture).read_bytes().startswith(b"\x89PNG")
+    (screen,) = far("vnc", NAME, "--json").json("vnc")["screens"]
+    assert screen["viewer"][:2] == ["virt-viewer", "--connect"]
+
+    left = far("rescue", "exit", NAME, "--json").json("rescue-exit")
+    assert left["differences"] == [] and left["boot"]["verdict"] == "stays stopped"
+    assert guests.definition(NAME) == far1 and guests.stay_media() == []
+
+
+def test_host_check_from_afar_tells_of_the_host(far: Member) -> None:
+    items = far("host", "check", "--json").json("host-check")["items"]
+    details = {item["name"]: item["detail"] for item in items}
+    assert "lifebuoy-host" in details["libvirt"] and "/dev/kvm" not in details
+    assert "/var/lib/lifebuoy/media" in details["storage"]
+
+
+def test_an_unknown_host_is_not_trusted(laptop: Machine, host: Machine) -> None:
+    other = sshd.start(host, "ssh-unknown", public_key(laptop, "to the host"))
+    error = Member(laptop, ELSEWHERE, uri(other))("list", "--json").error()
+    assert error["code"] == "cannot-connect" and "Host key verification failed" in error["message"]
+    trusting = Member(laptop, ELSEWHERE, uri(other) + "&no_verify=1")
+    assert trusting("list", "--json").status == 0
+
+
+@pytest.mark.slow
+def test_where_the_host_forwards_nothing_the_agent_is_enough_and_it_is_said(
+    laptop: Machine, host: Machine, guests: Guests, far1: str
+) -> None:
+    strict = sshd.start(
+        host, "ssh-strict", public_key(laptop, "to the host"), "AllowTcpForwarding no"
+    )
+    with laptop.path(f"{ELSEWHERE.home}/.ssh/known_hosts").open("a") as known:
+        known.write(strict.host_key)
+    member = Member(laptop, ELSEWHERE, uri(strict))
+    entered = member("rescue", "enter", NAME, "--generate-password")
+    assert entered.status == 0 and "the guest agent answers" in entered.out
+    assert "administratively prohibited" in entered.out
+    assert member("rescue", "exit", NAME).status == 0
+    assert guests.definition(NAME) == far1
+
+
+def test_a_tunnel_tells_a_shut_host_from_a_silent_guest(
+    laptop: Machine, host: Machine, server: Server
+) -> None:
+    key = str(laptop.path(f"{ELSEWHERE.home}/.ssh/to the host"))
+    trusting = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
+    options = ("-i", key, *trusting)
+    hop = SshHop("127.0.0.1", MEMBER.name, server.port, options)
+    for shut in (SshHop("127.0.0.1", "nobody-here", server.port, options), SshHop("[::", port=1)):
+        with pytest.raises(NoWay), through(shut, "127.0.0.1", server.port) as stream:
+            assert stream.recv(4) == b"SSH-"
+    with through(hop, "127.0.0.1", server.port) as stream:
+        assert stream.recv(4) == b"SSH-"
+    started = time.monotonic()
+    with pytest.raises(EOFError), through(hop, "127.0.0.1", login.free_port()) as stream:
+        if not stream.recv(4):
+            raise EOFError
+    assert time.monotonic() - started < 5

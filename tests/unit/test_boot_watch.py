@@ -1,0 +1,49 @@
+"""What serial output says of a boot: messy lines, colours, dead ends that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from lifebuoy.model import BootVerdict
+from lifebuoy.operations import boot
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"Debian GNU/Linux 12 web1 ttyS0\r\n\r\nweb1 login: ",
+        b"\x1b[32m[  OK  ]\x1b[0m Started getty\r\n\x1b[0mweb1 login: ",
+        b"CentOS Linux 7 (Core)\nKernel 3.10 on an x86_64\n\nlocalhost login: ",
+    ],
+)
+def test_a_login_prompt_is_a_login(output: bytes) -> None:
+    assert boot.judge(output) is BootVerdict.LOGIN
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"error: file `/boot/grub/i386-pc/normal.mod' not found.\r\ngrub rescue> ",
+        b"[    1.2] \x1b[31mKernel panic - not syncing: VFS: Unable to mount root fs",
+        b"ALERT!  UUID=1 does not exist.  Dropping to a shell!\n(initramfs) ",
+        b"You are in emergency mode. After logging in, type journalctl",
+        b"Booting from Hard Disk...\r\nNo bootable device.\r\n",
+        b"BdsDxe: No bootable option or device was found.",
+    ],
+)
+def test_a_dead_end_is_told(output: bytes) -> None:
+    assert boot.judge(output) is BootVerdict.FAILED
+
+
+@pytest.mark.parametrize(
+    "output",
+    [b"", b"Loading initial ramdisk ...", b"Initramfs unpacking failed: invalid magic at start"],
+)
+def test_what_says_nothing_final_is_waited_for(output: bytes) -> None:
+    assert boot.judge(output) is None
+
+
+def test_the_last_line_is_shown_without_control_characters() -> None:
+    assert boot.last_line(b"one\r\n\x1b[1mtwo\x07 three\x1b[0m\r\n\r\n") == "two three"
+    assert boot.last_line(b"\x1b[2J\r\n") == ""
+    assert len(boot.last_line(b"x" * 1000)) == 160
