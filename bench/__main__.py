@@ -9,7 +9,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from bench import appliance, floor, machine, report, stay
 from lab import cache, guest, images
 from lab.layout import Layout
 from lifebuoy.errors import Cancelled, LifebuoyError
-from lifebuoy.hypervisor import Host, connect
+from lifebuoy.hypervisor import Domain, Host, connect
 from lifebuoy.image import Catalogue
 from lifebuoy.operations.context import Context
 from lifebuoy.rescue import media
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root = Path(tempfile.mkdtemp(prefix="lifebuoy-bench-", dir="/tmp"))  # short, for sockets
     try:
         with connect(f"qemu:///embed?root={root}/libvirt", state_dir=root) as host:
-            run = _measure(host, root, options.runs, console)
+            run = _measure(host, root, options.runs, options.patience, console)
         report.show(run, console)
         console.print(f"record: {report.save(run, options.output)}", soft_wrap=True)
     except LifebuoyError as error:
@@ -50,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=_count, default=3, metavar="N", help="rounds (default 3)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=30,
+        metavar="SECONDS",
+        help="how long to wait for a quiet machine before each measurement (default 30)",
+    )
     parser.add_argument("--output", type=Path, default=Path("bench-output"), help="for the record")
     return parser
 
@@ -61,15 +69,13 @@ def _count(text: str) -> int:
     return number
 
 
-def _measure(host: Host, root: Path, runs: int, console: Console) -> report.Run:
+def _measure(host: Host, root: Path, runs: int, patience_s: float, console: Console) -> report.Run:
     began = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     base = cache.folder(os.environ)
     catalogue = Catalogue(images.get(base, console.print))
     built = guest.get(base, Layout.BIOS, console.print)
     facts = machine.look(host, root / "cache")
-    context = Context(host, catalogue, root / "cache")
     image = catalogue.get()
-    lowest = floor.prepare(image.path, root, facts.acceleration)
     env = appliance.environment(os.environ, facts.acceleration)
 
     console.print("once, not counted: libguestfs makes its appliance, the image is placed")
@@ -80,33 +86,63 @@ def _measure(host: Host, root: Path, runs: int, console: Console) -> report.Run:
 
     disk = guest.overlay(built.base, root / "disk.qcow2")
     log = root / "serial.log"
-    domain = stay.define(host, disk, domain_type=facts.domain_type, serial_log=log)
+    subjects = _Subjects(
+        floor=floor.prepare(image.path, root, facts.acceleration),
+        context=Context(host, catalogue, root / "cache"),
+        domain=stay.define(host, disk, domain_type=facts.domain_type, serial_log=log),
+        serial_log=log,
+        disk=built.base,
+        env=env,
+    )
     try:
         rounds = []
         for number in range(1, runs + 1):
             console.print(f"round {number} of {runs}")
-            load = os.getloadavg()[0]
-            lowest_s = lowest.seconds()
-            guestfish_s = appliance.guestfish_run(built.base, env)
-            entering = stay.from_stopped(context)
-            virt_rescue_s = appliance.virt_rescue(built.base, env)
-            leaving = stay.to_running(context, domain, log)
-            rounds.append(
-                report.Round(
-                    floor=lowest_s,
-                    guestfish=guestfish_s,
-                    virt_rescue=virt_rescue_s,
-                    enter_to_login=entering.to_login,
-                    boot_to_login=entering.boot_to_login,
-                    exit_to_first_line=leaving.to_first_line,
-                    load=load,
-                    enter_steps=entering.steps,
-                    exit_steps=leaving.steps,
-                )
-            )
+            rounds.append(subjects.round(patience_s))
     finally:
-        domain.destroy()
+        subjects.domain.destroy()
     return report.Run(began, facts, image.size_bytes, placed, tuple(rounds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Subjects:
+    """All that a round measures, ready."""
+
+    floor: floor.Floor
+    context: Context
+    domain: Domain
+    serial_log: Path
+    disk: Path
+    env: Mapping[str, str]
+
+    def round(self, patience_s: float) -> report.Round:
+        """Measure each once, in turn."""
+        busy: dict[str, float] = {}
+
+        def quiet(subject: str) -> None:
+            busy[subject] = round(machine.wait_until_quiet(patience_s), 2)
+
+        quiet("floor")
+        floor_s = self.floor.seconds()
+        quiet("guestfish")
+        guestfish_s = appliance.guestfish_run(self.disk, self.env)
+        quiet("enter")
+        entering = stay.from_stopped(self.context)
+        quiet("virt_rescue")
+        virt_rescue_s = appliance.virt_rescue(self.disk, self.env)
+        quiet("exit")
+        leaving = stay.to_running(self.context, self.domain, self.serial_log)
+        return report.Round(
+            floor=floor_s,
+            guestfish=guestfish_s,
+            virt_rescue=virt_rescue_s,
+            enter_to_login=entering.to_login,
+            boot_to_login=entering.boot_to_login,
+            exit_to_first_line=leaving.to_first_line,
+            busy=busy,
+            enter_steps=entering.steps,
+            exit_steps=leaving.steps,
+        )
 
 
 if __name__ == "__main__":

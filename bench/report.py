@@ -20,7 +20,8 @@ MIB: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round measured, in seconds; ``load`` is the machine's load before it."""
+    """What one round measured, in seconds. ``busy`` is how much of the processors others had just
+    before each subject, 0 to 1."""
 
     floor: float
     guestfish: float
@@ -28,7 +29,7 @@ class Round:
     enter_to_login: float
     boot_to_login: float
     exit_to_first_line: float
-    load: float
+    busy: dict[str, float]
     enter_steps: dict[str, float]
     exit_steps: dict[str, float]
 

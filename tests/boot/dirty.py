@@ -1,7 +1,7 @@
 """A disk on which everything waits for a careless rescue system: replay, activation, swap.
 
-Made once by the lab's builder, kept in its cache: an ext4 with a journal and an XFS with a log to be
-replayed, swap space, and a volume group.
+Made once by the lab's builder, kept in its cache: an ext4 with a journal and an XFS with a log to
+be replayed, swap space, and a volume group.
 """
 
 from __future__ import annotations

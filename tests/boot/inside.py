@@ -46,12 +46,12 @@ class Shell:
         return answer.text
 
     def leave_running(self, command: str) -> None:
-        """Start a command and do not wait for it."""
-        self.client.exec_command(command)
+        """Start a command and do not wait for it, nor for what it prints."""
+        self.client.exec_command(f"exec >/dev/null 2>&1; {command}")
 
     def hold(self, what: str) -> None:
         """Run a program that keeps what the command ``what`` opens, until ``let_go``."""
-        self.leave_running(f"{what}; echo $$ >{_HOLDER}; exec sleep 4242")
+        self.leave_running(f"{what} && echo $$ >{_HOLDER} && exec sleep 4242")
         self(f"until [ -s {_HOLDER} ]; do sleep 0.1; done")
 
     def let_go(self) -> None:

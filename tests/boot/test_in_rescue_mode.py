@@ -29,7 +29,6 @@ from tests.libvirt.command import until
 NAME: Final = "patient"
 PASSWORD: Final = "Rescue-Me-2026"
 NEW_PASSWORD: Final = "Once-More-2027"
-pytestmark = pytest.mark.xdist_group("stay")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +100,7 @@ def test_system_mount_chroot_and_umount_do_what_they_print(stay: Visit) -> None:
 
 
 HOLDS: Final = {
-    "a mounted file system": ("system-mount; cd /mnt/vm1", "/mnt/vm1"),
+    "a mounted file system": ("system-mount && cd /mnt/vm1", "/mnt/vm1"),
     "a disk, as a repair does": ("exec 3<>/dev/vda1", "/dev/vda1"),
 }
 
@@ -135,7 +134,7 @@ def first_sshd(stay: Visit) -> str:
 def test_a_reboot_typed_inside_ends_programs_and_keeps_the_password(stay: Visit) -> None:
     before, number = stay.stay, stay.domain.id
     with stay.shell() as shell:
-        shell.hold("system-mount; cd /mnt/vm1")
+        shell.hold("system-mount && cd /mnt/vm1")
         first = shell("pgrep -o sshd")
         assert "Rescue mode stays" in shell.ask("reboot", timeout_s=READY_S).text
     assert until(lambda: first_sshd(stay) != first, READY_S), "it did not restart"
@@ -179,7 +178,7 @@ def test_a_password_can_be_changed_while_all_is_well(stay: Visit) -> None:
 
 def test_with_force_it_is_left_although_a_program_holds_a_file_system(stay: Visit) -> None:
     with stay.shell() as shell:
-        shell.hold("system-mount; cd /mnt/vm1")
+        shell.hold("system-mount && cd /mnt/vm1")
         left = leave(stay.context, LeaveRequest(NAME, force=True))
     assert left.differences == ()
     assert record.read(stay.domain) is None and not stay.domain.active

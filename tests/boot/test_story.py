@@ -160,7 +160,6 @@ def user(place: Place, name: str) -> Command:
     return Command(place.uri, home)
 
 
-@pytest.mark.xdist_group("story")
 @pytest.mark.parametrize(
     "story",
     [

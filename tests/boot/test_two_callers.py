@@ -34,7 +34,10 @@ def callers(
     session_host: Host, daemon: Daemon, idle_images: Catalogue, tmp_path: Path
 ) -> Iterator[tuple[Context, Context]]:
     with connect(daemon.uri, state_dir=tmp_path) as other:
-        yield tuple(Context(host, idle_images, tmp_path) for host in (session_host, other))
+        yield (
+            Context(session_host, idle_images, tmp_path),
+            Context(other, idle_images, tmp_path),
+        )
 
 
 @pytest.fixture

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab import login
 from lab.login import Verdict
+from lifebuoy.errors import AgentUnavailable
 from lifebuoy.hypervisor import Domain
 from lifebuoy.model import Stay
-from lifebuoy.operations import password
+from lifebuoy.operations import password as passwords
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.enter import Entered, enter
 from lifebuoy.operations.leave import LeaveRequest, leave
@@ -66,14 +68,18 @@ class Visit:
 
     def wait_restarted(self, start_number: str) -> None:
         """Wait until a newly started rescue system answers."""
-        while True:
-            assert self.domain.agent.wait(READY_S), "the rescue system did not come back"
-            if self.start_number() != start_number:
-                return
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            try:
+                if self.start_number() != start_number:
+                    return
+            except AgentUnavailable:
+                time.sleep(0.5)
+        raise AssertionError("the rescue system did not come back")
 
-    def change_password(self, word: str) -> password.PasswordChanged:
+    def change_password(self, word: str) -> passwords.PasswordChanged:
         """Set another one."""
-        changed = password.change(self.context, self.domain.name, word)
+        changed = passwords.change(self.context, self.domain.name, word)
         self.password = word
         return changed
 

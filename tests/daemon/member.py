@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +70,32 @@ class Member:
         finally:
             process.kill()
             process.communicate()
+
+    def at_a_terminal(self, *words: str, wanted: str, typed: bytes) -> str:
+        """Run it at a terminal, type once ``wanted`` shows; all that was shown.
+
+        It must succeed.
+        """
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            self.words(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=self.environment()
+        )
+        os.close(theirs)
+        shown = ""
+        try:
+            while select.select([ours], [], [], DEADLINE_S)[0]:
+                shown += os.read(ours, 65536).decode(errors="replace")
+                if typed and wanted in shown:
+                    time.sleep(0.3)  # what is typed before the terminal is raw is thrown away
+                    os.write(ours, typed)
+                    typed = b""
+        except OSError:
+            pass  # Linux ends a terminal so
+        finally:
+            process.kill()
+            os.close(ours)
+        assert process.wait() == 0, shown
+        return shown
 
     def killed_at(self, step: str, *words: str) -> None:
         """Cut the command off by SIGKILL as soon as it says that ``step`` begins."""

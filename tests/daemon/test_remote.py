@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import shutil
 import subprocess
 import time
@@ -71,28 +70,6 @@ def far1(guests: Guests) -> Iterator[str]:
     guests.remove(NAME)
 
 
-def at_a_terminal(far: Member, *words: str, wanted: str, typed: bytes) -> str:
-    """Run it at a terminal, type once ``wanted`` shows, and give all that was shown."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        far.words(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=far.environment()
-    )
-    os.close(theirs)
-    shown = ""
-    try:
-        while piece := os.read(ours, 65536):
-            shown += piece.decode(errors="replace")
-            if typed and wanted in shown:
-                os.write(ours, typed)
-                typed = b""
-    except OSError:
-        pass  # Linux ends a terminal so
-    finally:
-        os.close(ours)
-    assert process.wait(20) == 0, shown
-    return shown
-
-
 def test_a_guest_is_rescued_from_another_machine(
     host: Machine, far: Member, server: Server, guests: Guests, far1: str
 ) -> None:
@@ -117,7 +94,7 @@ def test_a_guest_is_rescued_from_another_machine(
         check=False,
     )
     assert "Host key verification failed" in plain.stderr  # it got there, and was not trusted
-    shown = at_a_terminal(far, "console", NAME, wanted="Connected", typed=b"\r\x1d")
+    shown = far.at_a_terminal("console", NAME, wanted="Connected", typed=b"\r\x1d")
     assert "Left the console" in shown
     picture = f"{ELSEWHERE.home}/far.png"
     far("screenshot", NAME, picture, "--json").json("screenshot")

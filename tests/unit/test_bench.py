@@ -23,7 +23,7 @@ def round_of(*, boot: float, guestfish: float, floor: float) -> report.Round:
         enter_to_login=boot + 0.5,
         boot_to_login=boot,
         exit_to_first_line=1.0,
-        load=0.1,
+        busy={"floor": 0.02},
         enter_steps={"start the rescue system": 0.2},
         exit_steps={},
     )

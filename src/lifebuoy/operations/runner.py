@@ -42,7 +42,7 @@ class StepEvent:
 class Listener(Protocol):
     """Whoever watches an operation."""
 
-    def __call__(self, event: StepEvent) -> None: ...
+    def __call__(self, event: StepEvent, /) -> None: ...
 
 
 def nobody(event: StepEvent) -> None:
