@@ -11,10 +11,10 @@ demo: setup
 	@$(PYTHON) -m lab demo
 
 test: setup
-	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m "not slow" -n 2 --dist loadfile
 
 test-all: setup
-	@$(PYTEST)
+	@$(PYTEST) -n 2 --dist loadfile
 
 bench:
 	@LIFEBUOY_SETUP_BENCH=1 tools/setup.sh

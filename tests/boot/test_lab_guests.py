@@ -49,6 +49,7 @@ def test_a_guest_boots_to_a_login_that_accepts_its_password(layout: Layout, tmp_
     assert ssh.host_key == built.facts.host_key
 
 
+@pytest.mark.slow
 def test_a_wrong_password_does_not_open_a_guest(tmp_path: Path) -> None:
     disk = guest.overlay(get(Layout.BIOS).base, tmp_path / "disk.qcow2")
     seen = boot.to_login(disk, Layout.BIOS.firmware, password="Wrong-guest-1")

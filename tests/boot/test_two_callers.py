@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from lifebuoy.errors import Busy, LifebuoyError, NotAllowed
-from lifebuoy.hypervisor import Domain, Host, connect
+from lifebuoy.hypervisor import Domain, Host, MediaStore, connect
 from lifebuoy.image import Catalogue
-from lifebuoy.model import InstanceState
-from lifebuoy.operations import power
+from lifebuoy.model import InstanceState, StopMode
+from lifebuoy.operations import lock, power
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.enter import enter
 from lifebuoy.operations.leave import LeaveRequest, leave
@@ -119,6 +121,29 @@ def test_of_two_that_leave_in_the_same_moment_one_leaves(
     assert len(errors) == 1 and isinstance(errors[0], Busy | NotAllowed), errors
     assert machine.facts(contested) == before
     assert machine.stay_media(callers[0].host) == []
+
+
+def test_whoever_asks_to_leave_a_moment_late_does_not_stop_the_instance_that_is_back(
+    callers: tuple[Context, Context], contested: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = callers
+    contested.start()
+    enter(first, replace(ASKED, consent=True, stop=StopMode.HARD))
+    machine.kill(contested)
+    late = lock.held
+
+    @contextmanager
+    def after_the_other(store: MediaStore, uuid: str, name: str, doing: str) -> Iterator[None]:
+        """Between the look at the state and the lock, the first caller comes and goes."""
+        monkeypatch.setattr(lock, "held", late)
+        leave(first, LeaveRequest(NAME, watch_s=0))
+        with late(store, uuid, name, doing):
+            yield
+
+    monkeypatch.setattr(lock, "held", after_the_other)
+    with pytest.raises(NotAllowed):
+        leave(second, LeaveRequest(NAME, watch_s=0))
+    assert contested.active and machine.stay_media(second.host) == []
 
 
 def at_once(

@@ -57,10 +57,12 @@ def idle(host: Machine, tmp_path_factory: pytest.TempPathFactory) -> Member:
     return Member(host, MEMBER, SYSTEM, images="/run/idle")
 
 
-@pytest.fixture(scope="session")
-def guests(host: Machine) -> Guests:
-    """What the host's administrator makes."""
-    return Guests(host)
+@pytest.fixture
+def guests(host: Machine) -> Iterator[Guests]:
+    """What the host's administrator makes; gone after the test, with the media of stays."""
+    made = Guests(host)
+    yield made
+    made.remove_all()
 
 
 def _path() -> str:

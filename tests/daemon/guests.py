@@ -15,6 +15,7 @@ from tests.boot.machine import bare
 from tests.daemon.machine import Machine
 
 FOLDER: Final = "/var/lib/libvirt/images"
+POOL: Final = "/var/lib/lifebuoy/media"
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,18 @@ class Guests:
         """What is defined, with its secrets."""
         return self.host.virsh("dumpxml", "--inactive", "--security-info", name)
 
-    def remove(self, name: str) -> None:
-        """Cut it off if it runs, and forget it."""
-        if name in self.host.virsh("list", "--name").split():
-            self.host.virsh("destroy", name)
-        self.host.virsh("undefine", "--nvram", name)
-
     def stay_media(self) -> list[str]:
         """What is in the pool of rescue media beside images."""
-        folder = self.host.path("/var/lib/lifebuoy/media")
+        folder = self.host.path(POOL)
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         return sorted(name for name in names if not name.startswith("rescue-"))
+
+    def remove_all(self) -> None:
+        """Cut off and forget what is defined, and what stays have left."""
+        for name in self.host.virsh("list", "--name").split():
+            self.host.virsh("destroy", name)
+        for name in self.host.virsh("list", "--all", "--name").split():
+            self.host.virsh("undefine", "--nvram", name)
+            self.host.path(f"{FOLDER}/{name}.qcow2").unlink(missing_ok=True)
+        for name in self.stay_media():
+            self.host.path(f"{POOL}/{name}").unlink()

@@ -92,9 +92,13 @@ class Member:
         except OSError:
             pass  # Linux ends a terminal so
         finally:
-            process.kill()
             os.close(ours)
-        assert process.wait() == 0, shown
+        try:
+            status = process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        assert status == 0, shown
         return shown
 
     def killed_at(self, step: str, *words: str) -> None:

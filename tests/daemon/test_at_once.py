@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
 
 import pytest
 
-from tests.daemon.guests import Guests
+from tests.daemon.guests import POOL, Guests
 from tests.daemon.machine import Machine
 from tests.daemon.member import Member
 
 NAME = "bare1"
 ENTER = ("rescue", "enter", NAME, "--generate-password", "--no-wait")
 EXIT = ("rescue", "exit", NAME, "--watch", "0", "--json")
-LOSERS = {"busy", "refused", "not-allowed"}
 
 
 @pytest.fixture
-def bare(guests: Guests) -> Iterator[str]:
+def bare(guests: Guests) -> str:
     """The definition of a machine that does nothing, stopped."""
-    yield guests.define_bare(NAME)
-    guests.remove(NAME)
+    return guests.define_bare(NAME)
 
 
 def both(member: Member, *words: str) -> list[int]:
@@ -74,15 +72,37 @@ def test_a_leaving_killed_on_the_way_is_finished_by_asking_again(
     assert guests.definition(NAME) == bare and guests.stay_media() == []
 
 
+def test_two_callers_who_both_find_no_image_place_it_once_and_whole(
+    host: Machine, member: Member, guests: Guests, bare: str
+) -> None:
+    other = guests.define_bare("bare2")
+    (image,) = member("image", "list", "--json").json("image-list")["images"]
+    placed = host.path(f"{POOL}/rescue-{image['sha256'][:16]}.iso")
+    placed.unlink(missing_ok=True)
+    words = ("--generate-password", "--no-wait")
+    with (
+        member.running("rescue", "enter", NAME, *words) as one,
+        member.running("rescue", "enter", "bare2", *words) as two,
+    ):
+        for process in (one, two):
+            _, told = process.communicate(timeout=100)
+            assert process.returncode == 0, told
+    assert hashlib.sha256(placed.read_bytes()).hexdigest() == image["sha256"]
+    for name, before in ((NAME, bare), ("bare2", other)):
+        assert member("rescue", "exit", name).status == 0
+        assert guests.definition(name) == before
+    assert guests.stay_media() == []
+
+
 def test_an_image_that_a_killed_caller_left_half_placed_is_placed_anew(
     host: Machine, idle: Member, guests: Guests, bare: str
 ) -> None:
     (image,) = idle("image", "list", "--json").json("image-list")["images"]
     name, size = f"rescue-{image['sha256'][:16]}.iso", image["size_bytes"]
-    if host.path(f"/var/lib/lifebuoy/media/{name}").exists():
+    if host.path(f"{POOL}/{name}").exists():
         host.virsh("vol-delete", name, "lifebuoy")
     host.virsh("vol-create-as", "lifebuoy", name, f"{size}B", "--format", "raw")
     assert idle(*ENTER).status == 0
-    placed = host.path(f"/var/lib/lifebuoy/media/{name}").read_bytes()
+    placed = host.path(f"{POOL}/{name}").read_bytes()
     assert placed == host.path("/run/idle/idle/image.iso").read_bytes()
     assert idle(*EXIT).status == 0

@@ -14,7 +14,6 @@ def test_a_member_of_the_group_gets_the_system_libvirt(host: Machine, guests: Gu
     guests.define_bare("seen1")
     listed = Member(host, MEMBER)("list", "--json").json("instance-list")["instances"]
     assert [found["name"] for found in listed] == ["seen1"]
-    guests.remove("seen1")
 
 
 def test_a_user_outside_the_group_gets_a_libvirt_of_their_own(host: Machine) -> None:

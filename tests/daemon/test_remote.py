@@ -64,10 +64,9 @@ def far(laptop: Machine, server: Server) -> Member:
 
 
 @pytest.fixture
-def far1(guests: Guests) -> Iterator[str]:
+def far1(guests: Guests) -> str:
     """The definition of a stopped guest that is reached by a port of the host's loopback only."""
-    yield guests.define(Layout.BIOS, guests.disk(Layout.BIOS, NAME))
-    guests.remove(NAME)
+    return guests.define(Layout.BIOS, guests.disk(Layout.BIOS, NAME))
 
 
 def test_a_guest_is_rescued_from_another_machine(
@@ -107,6 +106,16 @@ def test_a_guest_is_rescued_from_another_machine(
     assert guests.definition(NAME) == far1 and guests.stay_media() == []
 
 
+def test_an_entering_from_afar_that_is_killed_is_left_from_afar(
+    host: Machine, far: Member, guests: Guests
+) -> None:
+    before = guests.define_bare(NAME)
+    words = ("rescue", "enter", NAME, "--generate-password", "--no-wait")
+    far.killed_at("start the rescue system", *words)
+    far("rescue", "exit", NAME, "--json").json("rescue-exit")
+    assert guests.definition(NAME) == before and guests.stay_media() == []
+
+
 def test_host_check_from_afar_tells_of_the_host(far: Member) -> None:
     items = far("host", "check", "--json").json("host-check")["items"]
     details = {item["name"]: item["detail"] for item in items}
@@ -120,6 +129,17 @@ def test_an_unknown_host_is_not_trusted(laptop: Machine, host: Machine) -> None:
     assert error["code"] == "cannot-connect" and "Host key verification failed" in error["message"]
     trusting = Member(laptop, ELSEWHERE, uri(other) + "&no_verify=1")
     assert trusting("list", "--json").status == 0
+
+
+@pytest.mark.parametrize("transport", ["libssh", "libssh2"])
+def test_other_ssh_transports_reach_the_host_too(
+    laptop: Machine, server: Server, transport: str
+) -> None:
+    folder = f"{ELSEWHERE.home}/.ssh"
+    known = f"&known_hosts={folder}/known_hosts&sshauth=privkey"
+    other = uri(server).replace("+ssh:", f"+{transport}:").replace("&no_tty=1", known)
+    answer = Member(laptop, ELSEWHERE, other)("list", "--json")
+    assert answer.status == 0, answer.err
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from lifebuoy.errors import NotFound, Refused
 from lifebuoy.hypervisor import HEAD_BYTES, Domain, Host, MediaStore, connect
 from lifebuoy.hypervisor.hostfiles import HostFiles
 from lifebuoy.hypervisor.link import Link
+from lifebuoy.hypervisor.poolsetup import open_pool
 from tests.libvirt.conftest import Daemon, definition
 
 Made = Callable[[Host, str], Domain]
@@ -104,6 +105,21 @@ def test_a_file_that_somebody_else_made_is_seen(session_host: Host) -> None:
     for name in ("mine", "log"):
         store.remove(name, wipe=False)
     assert store.list() == []
+
+
+def test_a_pool_that_two_callers_make_at_once_is_made_once(daemon: Daemon, tmp_path: Path) -> None:
+    folder = daemon.home / "at-once"
+    with (
+        connect(daemon.uri, state_dir=tmp_path) as one,
+        connect(daemon.uri, state_dir=tmp_path) as other,
+    ):
+        conns = [host._link.conn for host in (one, other)]
+        with ThreadPoolExecutor(2) as threads:
+            for _ in range(20):
+                first, second = threads.map(lambda conn: open_pool(conn, "at-once", folder), conns)
+                assert first.UUIDString() == second.UUIDString() and second.isActive()
+                first.destroy()
+                first.undefine()
 
 
 def test_of_two_claims_on_two_connections_exactly_one_wins(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lifebuoy.errors import BadInput
+from lifebuoy.hypervisor import SshHop
 from lifebuoy.hypervisor.uri import MAX_ROOT_LENGTH, embedded_uri, facts
 
 
@@ -45,5 +46,42 @@ def test_a_folder_that_cannot_hold_sockets_is_refused(root: str) -> None:
 
 @pytest.mark.parametrize("uri", ["", "here", "/run/libvirt", "qemu+ssh://box:port/system"])
 def test_what_is_no_uri_is_refused(uri: str) -> None:
+    with pytest.raises(BadInput):
+        facts(uri)
+
+
+def hop(query: str, *, user: str = "me@") -> SshHop:
+    found = facts(f"qemu+ssh://{user}box:2222/system?{query}").ssh_hop
+    assert found
+    return found
+
+
+def test_the_hop_uses_the_key_and_known_hosts_of_the_uri() -> None:
+    found = hop("keyfile=/k%20e%25y&known_hosts=/known%20hosts&no_tty=1&no_verify=1")
+    words = found.command("-W", "a:1")
+    assert words == [
+        *("ssh", "-i", "/k e%y", "-o", 'UserKnownHostsFile="/known hosts"'),
+        *("-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "-p", "2222"),
+        *("-W", "a:1", "me@box"),
+    ]
+    (flag, proxy) = found.jump()
+    assert flag == "-o" and proxy.startswith("ProxyCommand=ssh -i '/k e%%y' -o ")
+    assert proxy.endswith(" -p 2222 -W %h:%p me@box")
+
+
+def test_a_hop_without_options_is_a_plain_jump() -> None:
+    assert hop("").jump() == ["-J", "me@box:2222"]
+    assert hop("", user="").command() == ["ssh", "-p", "2222", "box"]
+    assert hop("command=/opt/ssh").jump()[0] == "-o"
+
+
+def test_an_address_of_ipv6_stands_in_brackets_only_where_a_port_may_follow() -> None:
+    found = facts("qemu+ssh://me@[fe80::1]/system").ssh_hop
+    assert found and found.command() == ["ssh", "me@fe80::1"]
+    assert found.jump() == ["-J", "me@[fe80::1]"]
+
+
+@pytest.mark.parametrize("uri", ["qemu+ssh://-oProxyCommand=x/system", "qemu+ssh://-x@box/system"])
+def test_a_host_that_ssh_would_take_for_an_option_is_refused(uri: str) -> None:
     with pytest.raises(BadInput):
         facts(uri)

@@ -21,7 +21,8 @@ from lifebuoy.hypervisor.folder import FolderStore
 from lifebuoy.hypervisor.hop import SshHop
 from lifebuoy.hypervisor.hostfiles import HostFiles
 from lifebuoy.hypervisor.link import Link
-from lifebuoy.hypervisor.pool import POOL_NAME, POOL_VARIABLE, SYSTEM_FOLDER, PoolStore
+from lifebuoy.hypervisor.pool import POOL_NAME, SYSTEM_FOLDER, PoolStore
+from lifebuoy.hypervisor.poolsetup import POOL_VARIABLE
 from lifebuoy.hypervisor.storage import MediaStore
 from lifebuoy.hypervisor.translation import as_ours, code, translated
 

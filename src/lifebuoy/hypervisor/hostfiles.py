@@ -20,7 +20,7 @@ import libvirt
 from lifebuoy.errors import BadInput, HostTrouble, NotFound
 from lifebuoy.hypervisor import poolxml, streams
 from lifebuoy.hypervisor.link import Link
-from lifebuoy.hypervisor.pool import refresh
+from lifebuoy.hypervisor.poolsetup import refresh
 from lifebuoy.hypervisor.storage import PRIVATE_MODE
 from lifebuoy.hypervisor.translation import as_ours, code, translated, translated_io
 

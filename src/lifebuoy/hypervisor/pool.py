@@ -13,9 +13,10 @@ from typing import Any, Final
 import libvirt
 from lxml import etree
 
-from lifebuoy.errors import Busy, HostTrouble, LifebuoyError, NoSpace, NotFound, Refused
+from lifebuoy.errors import NoSpace, NotFound, Refused
 from lifebuoy.hypervisor import poolxml, streams
 from lifebuoy.hypervisor.link import Link
+from lifebuoy.hypervisor.poolsetup import open_pool, refresh
 from lifebuoy.hypervisor.storage import (
     HEAD_BYTES,
     PRIVATE_MODE,
@@ -28,12 +29,9 @@ from lifebuoy.hypervisor.storage import (
 from lifebuoy.hypervisor.translation import as_ours, code, message, translated
 
 POOL_NAME: Final = "lifebuoy"
-POOL_VARIABLE: Final = "LIFEBUOY_POOL"
 SYSTEM_FOLDER: Final = Path("/var/lib/lifebuoy/media")
-_REFRESH_DEADLINE_S: Final = 10.0
 _RELEASE_DEADLINE_S: Final = 5.0
 _POLL_S: Final = 0.1
-_BEING_STORED: Final = ("still in use", "still being allocated")
 
 
 class PoolStore:
@@ -109,12 +107,9 @@ class PoolStore:
             except libvirt.libvirtError as exc:
                 if code(exc) == libvirt.VIR_ERR_NO_STORAGE_VOL:
                     return
-                doing, words = f"remove '{name}' from {self.location}", message(exc)
-                if not any(reason in words for reason in _BEING_STORED):
-                    raise as_ours(exc, doing) from exc
                 # An upload that was just broken off holds the volume for a moment.
-                if time.monotonic() > deadline:
-                    raise as_ours(exc, doing, error=Busy) from exc
+                if "still in use" not in message(exc) or time.monotonic() > deadline:
+                    raise as_ours(exc, f"remove '{name}' from {self.location}") from exc
             time.sleep(_POLL_S)
 
     def claim(self, name: str, content: bytes) -> bool:
@@ -178,68 +173,3 @@ class PoolStore:
     def _media(self, volume: Any) -> MediaFile:
         with translated(f"look at a file in {self.location}"):
             return MediaFile(str(volume.name()), str(volume.path()), int(volume.info()[1]))
-
-
-def open_pool(conn: Any, name: str, folder: Path | None) -> Any:
-    """The active pool ``name``; made as a directory pool over ``folder`` if it is not there."""
-    try:
-        pool = conn.storagePoolLookupByName(name)
-    except libvirt.libvirtError as exc:
-        if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
-            raise as_ours(exc, f"look for the storage pool '{name}'") from exc
-        if folder is None:
-            raise NotFound(
-                f"there is no storage pool '{name}'",
-                hint="virsh pool-list --all shows those there are; "
-                f"{POOL_VARIABLE} names the one to use",
-            ) from exc
-        pool = _make_pool(conn, name, folder)
-    with translated(f"start the storage pool '{name}'"):
-        if not pool.isActive():
-            _activate(pool)
-    return pool
-
-
-def _make_pool(conn: Any, name: str, folder: Path) -> Any:
-    # 0711: QEMU's own user must be able to pass through to a file, nobody to list them.
-    xml = poolxml.directory_pool(name, str(folder), mode=0o711)
-    with translated(f"make the storage pool '{name}' in {folder}"):
-        pool = conn.storagePoolDefineXML(xml, 0)
-        try:
-            _activate(pool)
-            pool.setAutostart(1)
-        except BaseException:
-            if not pool.isActive():
-                pool.undefine()
-            raise
-    return pool
-
-
-def _activate(pool: Any) -> None:
-    """Build the folder if needed and start; another caller may be faster at either."""
-    try:
-        pool.create(libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD)
-    except libvirt.libvirtError as exc:
-        if pool.isActive():
-            return
-        if code(exc) != libvirt.VIR_ERR_INVALID_ARG:
-            raise
-        pool.create(0)  # a kind of pool, or a driver, that builds nothing
-
-
-def refresh(pool: Any) -> None:
-    """Let libvirt look at the folder again; refused while a volume is being made, so try again.
-
-    Raises:
-        HostTrouble: not possible within the deadline.
-    """
-    deadline = time.monotonic() + _REFRESH_DEADLINE_S
-    while True:
-        try:
-            pool.refresh(0)
-            return
-        except libvirt.libvirtError as exc:
-            error: LifebuoyError = as_ours(exc, "refresh the storage pool", error=HostTrouble)
-            if time.monotonic() > deadline or "asynchronous jobs" not in error.message:
-                raise error from exc
-        time.sleep(_POLL_S)

@@ -75,8 +75,7 @@ class MediaStore(Protocol):
     def remove(self, name: str, *, wipe: bool) -> None:
         """Delete it, overwritten with zeros before if ``wipe``; a missing one is fine.
 
-        Raises:
-            Busy: somebody is storing it just now.
+        libvirt does not refuse it for a file that is in use or just being stored.
         """
 
     def claim(self, name: str, content: bytes) -> bool:

@@ -14,7 +14,7 @@ from lifebuoy.errors import HostTrouble, Refused, TimedOut
 from lifebuoy.hypervisor import Completed, Domain, Host, Progress
 from lifebuoy.image import Image, ImageKind
 from lifebuoy.model import Phase, Stay, StopMode
-from lifebuoy.operations import lock
+from lifebuoy.operations import images, lock
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.plan import EnterRequest, Plan, plan
 from lifebuoy.operations.runner import Listener, Step, nobody, run
@@ -142,7 +142,7 @@ class _Entering:
         return Entered(self._stay, found, self._seen, self._script)
 
     def _place_image(self) -> str:
-        file = media.place_image(self._host, self._image, self._upload)
+        file = images.place(self._host, self._image, self._upload)
         self._paths["image"] = file.path
         return f"{self._image.id}, {file.size_bytes >> 20} MiB"
 

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from lifebuoy.errors import NotFound, Refused
-from lifebuoy.hypervisor import Domain, Host
+import time
+from typing import Final
+
+from lifebuoy.errors import Busy, NotFound, Refused
+from lifebuoy.hypervisor import Domain, Host, MediaFile, Progress
 from lifebuoy.image import Image
+from lifebuoy.operations import lock
+from lifebuoy.rescue import media
+
+_OTHER_CALLER_S: Final = 300.0  # over a slow line it takes its time
+_POLL_S: Final = 0.5
+
+
+def place(host: Host, image: Image, progress: Progress | None = None) -> MediaFile:
+    """Put the image into the host's store unless it is there, whole; one caller at a time.
+
+    Raises:
+        ImageUnusable: the copy on the host is another file than the image.
+        Busy: another caller is placing it and does not get done.
+    """
+    deadline = time.monotonic() + _OTHER_CALLER_S
+    while (found := media.find_image(host, image)) is None:
+        try:
+            with lock.held(host.store, f"image-{image.sha256[:16]}", image.id, "place the image"):
+                return media.find_image(host, image) or media.place_image(host, image, progress)
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_POLL_S)
+    return found
 
 
 def remove_from_host(host: Host, image: Image) -> None:

@@ -68,11 +68,14 @@ def leave(context: Context, request: LeaveRequest, listener: Listener = nobody) 
         StepFailed: carrying StillMounted, among others.
     """
     domain = context.host.domain(request.name)
-    stay = _require_stay(context.host, domain)
-    edits = changes.diff(stay.defined, domain.xml()) if stay.defined else []
-    if edits and request.changes is ChangePolicy.REFUSE:
-        raise DefinitionChanged(domain.name, edits)
+    stay = _require_stay(domain)
+    if stay.phase is not Phase.RESCUE and lock.holder(context.host.store, domain.uuid) is not None:
+        require(Action.EXIT_RESCUE, stay.phase.state, domain.name)
     with lock.held(context.host.store, domain.uuid, domain.name, "leave rescue mode"):
+        stay = _require_stay(domain)  # somebody else may have left until the lock was ours
+        edits = changes.diff(stay.defined, domain.xml()) if stay.defined else []
+        if edits and request.changes is ChangePolicy.REFUSE:
+            raise DefinitionChanged(domain.name, edits)
         leaving = _Leaving(context.host, request, domain, stay, edits)
         try:
             run(leaving.steps(), listener)
@@ -81,12 +84,11 @@ def leave(context: Context, request: LeaveRequest, listener: Listener = nobody) 
         return leaving.outcome()
 
 
-def _require_stay(host: Host, domain: Domain) -> Stay:
+def _require_stay(domain: Domain) -> Stay:
     """The stay to leave; one whose entering or leaving was cut short counts too."""
     stay = record.read(domain)
-    state = record.state_of(domain, stay)
     if stay is None:
-        require(Action.EXIT_RESCUE, state, domain.name)
+        require(Action.EXIT_RESCUE, record.state_of(domain, stay), domain.name)
         raise AssertionError("the policy lets nobody leave from outside rescue mode")
     if parse(stay.original).findtext("uuid") != domain.uuid:
         raise CannotRescue(
@@ -94,8 +96,6 @@ def _require_stay(host: Host, domain: Domain) -> Stay:
             "mode?)",
             hint="take the element lifebuoy:rescue out of its metadata (virsh edit)",
         )
-    if stay.phase is not Phase.RESCUE and lock.holder(host.store, domain.uuid) is not None:
-        require(Action.EXIT_RESCUE, state, domain.name)
     return stay
 
 

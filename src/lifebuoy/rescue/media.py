@@ -7,17 +7,14 @@ stay is known by its name alone.
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 
-from lifebuoy.errors import Busy, ImageUnusable, NoSpace, NotFound, Refused
+from lifebuoy.errors import ImageUnusable, NoSpace, NotFound
 from lifebuoy.hypervisor import HEAD_BYTES, Host, MediaFile, Progress
 from lifebuoy.image import Image
 
 #: room asked for beside the image: seed, NVRAM, and a margin
 _MARGIN_BYTES = 16 * 1024 * 1024
-#: how long another caller may take to place the image, over a slow line
-_OTHER_CALLER_S = 300.0
 
 
 def seed_name(session: str) -> str:
@@ -35,9 +32,10 @@ def require_room(host: Host, image: Image) -> None:
 
     Raises:
         NoSpace: with the sizes.
+        ImageUnusable: the copy that is there is another file than the image.
     """
     needed = _MARGIN_BYTES
-    if host.store.find(image.media_name) is None:
+    if find_image(host, image) is None:
         needed += image.size_bytes
     free = host.store.free_bytes()
     if free < needed:
@@ -47,43 +45,30 @@ def require_room(host: Host, image: Image) -> None:
         )
 
 
-def place_image(host: Host, image: Image, progress: Progress | None = None) -> MediaFile:
-    """Put the image into the host's store unless it is there already.
+def find_image(host: Host, image: Image) -> MediaFile | None:
+    """The host's copy of the image; None if there is none, or one that was not stored whole.
 
     Raises:
-        ImageUnusable: the copy on the host is another file than the image.
-        Busy: somebody else is placing it and does not get done.
+        ImageUnusable: it is another file than the image.
     """
-    found = _whole_copy(host, image)
-    if found is not None:
+    found = host.store.find(image.media_name)
+    if found is None:
+        return None
+    head = host.store.read_head(image.media_name)
+    if found.size_bytes == image.size_bytes and head == _head_of(image.path):
         return found
-    try:
-        return host.store.put(image.media_name, image.path, shared=True, progress=progress)
-    except Refused:
-        found = _whole_copy(host, image)  # another caller was faster
-        if found is None:
-            raise
-        return found
-
-
-def _whole_copy(host: Host, image: Image) -> MediaFile | None:
-    """The host's copy. One that is being made is waited for; one whose maker was cut off goes."""
-    deadline = time.monotonic() + _OTHER_CALLER_S
-    while (found := host.store.find(image.media_name)) is not None:
-        head = host.store.read_head(image.media_name)
-        if found.size_bytes == image.size_bytes and head == _head_of(image.path):
-            return found
-        if any(head):
-            raise ImageUnusable(
-                f"the copy of image '{image.id}' on the host ({found.path}) was altered",
-                hint=f"lifebuoy image remove --host {image.id}",
-            )
-        try:
-            host.store.remove(image.media_name, wipe=False)
-        except Busy:
-            if time.monotonic() > deadline:
-                raise
+    if any(head):
+        raise ImageUnusable(
+            f"the copy of image '{image.id}' on the host ({found.path}) was altered",
+            hint=f"lifebuoy image remove --host {image.id}",
+        )
     return None
+
+
+def place_image(host: Host, image: Image, progress: Progress | None = None) -> MediaFile:
+    """Put the image into the host's store; nobody else may do so at the same time."""
+    host.store.remove(image.media_name, wipe=False)  # what one who was cut off has left
+    return host.store.put(image.media_name, image.path, shared=True, progress=progress)
 
 
 def _head_of(path: Path) -> bytes:
