@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from lifebuoy.errors import Busy, LifebuoyError, NotAllowed
+from lifebuoy.errors import Busy, ConsentNeeded, LifebuoyError, NotAllowed
 from lifebuoy.hypervisor import Domain, Host, MediaStore, connect
 from lifebuoy.image import Catalogue
 from lifebuoy.model import InstanceState, StopMode
@@ -130,20 +130,33 @@ def test_whoever_asks_to_leave_a_moment_late_does_not_stop_the_instance_that_is_
     contested.start()
     enter(first, replace(ASKED, consent=True, stop=StopMode.HARD))
     machine.kill(contested)
-    late = lock.held
-
-    @contextmanager
-    def after_the_other(store: MediaStore, uuid: str, name: str, doing: str) -> Iterator[None]:
-        """Between the look at the state and the lock, the first caller comes and goes."""
-        monkeypatch.setattr(lock, "held", late)
-        leave(first, LeaveRequest(NAME, watch_s=0))
-        with late(store, uuid, name, doing):
-            yield
-
-    monkeypatch.setattr(lock, "held", after_the_other)
+    before_the_lock(monkeypatch, lambda: leave(first, LeaveRequest(NAME, watch_s=0)))
     with pytest.raises(NotAllowed):
         leave(second, LeaveRequest(NAME, watch_s=0))
     assert contested.active and machine.stay_media(second.host) == []
+
+
+def test_an_instance_started_a_moment_ago_is_not_stopped_without_consent(
+    callers: tuple[Context, Context], contested: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before_the_lock(monkeypatch, contested.start)
+    with pytest.raises(ConsentNeeded):
+        enter(callers[0], ASKED)
+    assert contested.active and machine.stay_media(callers[0].host) == []
+
+
+def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let ``act`` happen between the next caller's look at the state and its lock."""
+    held = lock.held
+
+    @contextmanager
+    def late(store: MediaStore, uuid: str, name: str, doing: str) -> Iterator[None]:
+        monkeypatch.setattr(lock, "held", held)
+        act()
+        with held(store, uuid, name, doing):
+            yield
+
+    monkeypatch.setattr(lock, "held", late)
 
 
 def at_once(

@@ -35,6 +35,12 @@ class Guests:
         self.host.as_root("qemu-img", *create, f"{FOLDER}/{disk.name}")
         return disk
 
+    def blank(self, name: str) -> Path:
+        """An empty disk, as it is called outside the host."""
+        disk = f"{FOLDER}/{name}.qcow2"
+        self.host.as_root("qemu-img", "create", "-q", "-f", "qcow2", disk, "64M")
+        return self.host.path(disk)
+
     def define(self, layout: Layout, disk: Path) -> str:
         """Define the guest on ``disk``, named like it; returns its definition."""
         place = Path(FOLDER, disk.name)

@@ -69,6 +69,23 @@ def test_a_broken_running_guest_is_rescued_without_any_right_of_root(
     assert "hostnet0" in network and "HOST_FORWARD" not in network
 
 
+def test_firmware_variables_are_copied_and_compared_through_the_api(
+    host: Machine, idle: Member, guests: Guests
+) -> None:
+    before = guests.define(Layout.UEFI, guests.blank("vars1"))
+    host.virsh("start", "vars1")  # which makes its variables
+    host.virsh("destroy", "vars1")
+    variables = host.path("/var/lib/libvirt/qemu/nvram/vars1_VARS.fd")
+    untouched = digest(variables.read_bytes())
+    idle.enter("vars1", "--no-wait").json("rescue-enter")
+    running = host.virsh("dumpxml", "vars1")
+    assert "/var/lib/lifebuoy/media/stay-" in running and "vars1_VARS.fd<" not in running
+    assert digest(variables.read_bytes()) == untouched
+    left = idle("rescue", "exit", "vars1", "--json").json("rescue-exit")
+    assert left["differences"] == [] and digest(variables.read_bytes()) == untouched
+    assert guests.definition("vars1") == before and guests.stay_media() == []
+
+
 @pytest.mark.slow
 def test_a_uefi_guest_keeps_its_variables_until_they_are_taken_over(
     host: Machine, member: Member, guests: Guests

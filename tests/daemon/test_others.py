@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.boot.machine import bare
 from tests.daemon.conftest import MEMBER, STRANGER, SYSTEM
 from tests.daemon.guests import Guests
 from tests.daemon.machine import Machine
 from tests.daemon.member import Member
+from tests.libvirt.command import until
 
 
 def test_a_member_of_the_group_gets_the_system_libvirt(host: Machine, guests: Guests) -> None:
@@ -38,3 +40,19 @@ def test_host_check_tells_the_truth_to_a_member(host: Machine, names_it: bool) -
     assert items["UEFI firmware"]["ok"] and items["rescue image"]["ok"] is not False
     if "/dev/kvm" in items and items["/dev/kvm"]["ok"]:
         assert "0660" in items["/dev/kvm"]["detail"]
+
+
+def test_a_boot_log_that_is_for_root_alone_is_read_through_libvirt(
+    host: Machine, member: Member, guests: Guests
+) -> None:
+    log = "/var/log/libvirt/qemu/told1-serial.log"
+    text = bare("told1").replace(
+        "<serial type='pty'/>", f"<serial type='pty'><log file='{log}'/></serial>"
+    )
+    guests.settle(text.replace("</os>", "<bios useserial='yes'/></os>"), "told1")
+    host.virsh("start", "told1")
+    assert until(lambda: host.path(log).exists() and b"SeaBIOS" in host.path(log).read_bytes())
+    told = member("bootlog", "told1", "--json").json("bootlog")
+    assert any("SeaBIOS" in line for line in told["lines"])
+    far = host.path(log).stat()
+    assert (far.st_uid, far.st_mode & 0o077) == (0, 0)

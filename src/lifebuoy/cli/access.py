@@ -44,9 +44,10 @@ def as_json(access: Access) -> dict[str, object]:
 def rows(session: Session, name: str, access: Access) -> list[tuple[str, object]]:
     """The ways in, as lines for a human."""
     words = ssh_words(access)
+    plain = shlex.join(words) if words else "no address is known yet"
     return [
         ("log in", session.command("ssh", name) + f"   (user {access.user})"),
-        ("plain ssh", shlex.join(words) if words else "no address is known yet"),
+        ("plain ssh", f"on the host: {plain}" if access.obstacle else plain),
         ("host key", access.fingerprint),
         ("screen", session.command("vnc", name) + f"   ({access.vnc})" if access.vnc else ""),
         ("serial", session.command("console", name) if access.serial else ""),

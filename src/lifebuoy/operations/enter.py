@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lifebuoy.errors import HostTrouble, Refused, TimedOut
+from lifebuoy.errors import HostTrouble, TimedOut
 from lifebuoy.hypervisor import Completed, Domain, Host, Progress
 from lifebuoy.image import Image, ImageKind
 from lifebuoy.model import Phase, Stay, StopMode
 from lifebuoy.operations import images, lock
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.plan import EnterRequest, Plan, plan
+from lifebuoy.operations.plan import EnterRequest, Plan, plan, require_state
 from lifebuoy.operations.runner import Listener, Step, nobody, run
 from lifebuoy.rescue import access as ways
 from lifebuoy.rescue import definition, media, record
@@ -56,17 +56,15 @@ def enter(
     checked = plan(context, request)
     domain = context.host.domain(request.name)
     with lock.held(context.host.store, domain.uuid, domain.name, "enter rescue mode"):
-        checked = plan_again(context, request, checked, domain)
+        checked = plan_again(request, checked, domain)
         entering = _Entering(context, request, checked, domain, upload)
         run(entering.steps(), listener)
         return entering.outcome()
 
 
-def plan_again(context: Context, request: EnterRequest, checked: Plan, domain: Domain) -> Plan:
-    """The state may have changed between the checks and the lock: what is cheap, once more."""
-    if record.read(domain) is not None:
-        raise Refused(f"'{domain.name}' entered rescue mode meanwhile")
-    return replace(checked, was_running=domain.active)
+def plan_again(request: EnterRequest, checked: Plan, domain: Domain) -> Plan:
+    """The state may have changed between the checks and the lock: asked once more."""
+    return replace(checked, was_running=require_state(domain, request))
 
 
 class _Entering:

@@ -92,7 +92,7 @@ def plan(context: Context, request: EnterRequest) -> Plan:
     check_input(request)
     domain = context.host.domain(request.name)
     require_free(context.host, domain)
-    was_running = _require_state(domain, request)
+    was_running = require_state(domain, request)
     xml = domain.xml(secure=True)
     traits = inspect(xml)
     image = context.catalogue.get(request.image)
@@ -141,8 +141,12 @@ def require_acceleration(context: Context, domain: Domain, traits: Traits) -> No
         )
 
 
-def _require_state(domain: Domain, request: EnterRequest) -> bool:
-    """Whether the instance runs; refuses what cannot enter as it is."""
+def require_state(domain: Domain, request: EnterRequest) -> bool:
+    """Whether the instance runs.
+
+    Raises:
+        NotAllowed, CannotRescue, Refused, ConsentNeeded: it cannot enter as it is.
+    """
     state = record.state_of(domain, record.read(domain))
     require(Action.ENTER_RESCUE, state, domain.name)
     if not domain.persistent:

@@ -131,15 +131,16 @@ def wait(
         if agent or not needs_agent:
             access = find_access()
             try:
-                if access.ssh_port and not access.obstacle:
-                    if try_login(access, password, timeout_s=10):
-                        return access, Seen(agent or domain.agent.ping(1), ssh=True)
-                    obstacle = ""
+                if access.obstacle:
+                    raise NoWay(access.obstacle)
+                if access.ssh_port and try_login(access, password, timeout_s=10):
+                    return access, Seen(agent or domain.agent.ping(1), ssh=True)
+                obstacle = ""
             except NoWay as error:
                 obstacle = str(error)
                 deadline = min(deadline, clock() + _ELSEWHERE_S)
-        blocked = agent and access.obstacle
-        if blocked or clock() >= deadline or not domain.active:
+        lasting = agent and access.obstacle != ""
+        if lasting or clock() >= deadline or not domain.active:
             return access, Seen(agent, False, obstacle)
         time.sleep(_POLL_S)
 
