@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -49,6 +50,24 @@ class Shell:
         """Start a command and do not wait for it, nor for what it prints."""
         self.client.exec_command(f"exec >/dev/null 2>&1; {command}")
 
+    def at_a_terminal(self, command: str, dialogue: Sequence[tuple[str, str]]) -> str:
+        """Run a command at a terminal; where a text of ``dialogue`` shows, type what goes with it.
+
+        Returns all that was shown, once it has ended well.
+        """
+        channel = self._open()
+        channel.get_pty()
+        channel.exec_command(command)
+        shown, left = "", list(dialogue)
+        while piece := channel.recv(65536):
+            shown += piece.decode(errors="replace")
+            while left and left[0][0] in shown:
+                time.sleep(0.5)  # a prompt may throw away what was typed before it
+                channel.sendall(left.pop(0)[1].encode())
+        status = channel.recv_exit_status()
+        assert status == 0 and not left, f"{command!r} ended with {status}: {shown}"
+        return shown
+
     def hold(self, what: str) -> None:
         """Run a program that keeps what the command ``what`` opens, until ``let_go``."""
         self.leave_running(f"{what} && echo $$ >{_HOLDER} && exec sleep 4242")
@@ -58,11 +77,15 @@ class Shell:
         """End that program."""
         self(f"kill $(cat {_HOLDER}); rm {_HOLDER}")
 
-    def _run(self, command: str, stdin: str, timeout_s: float) -> Answer:
+    def _open(self, timeout_s: float = ANSWER_S) -> paramiko.Channel:
         transport = self.client.get_transport()
         assert transport is not None
         channel = transport.open_session(timeout=timeout_s)
         channel.settimeout(timeout_s)
+        return channel
+
+    def _run(self, command: str, stdin: str, timeout_s: float) -> Answer:
+        channel = self._open(timeout_s)
         channel.set_combine_stderr(True)
         channel.exec_command(command)
         channel.sendall(stdin.encode())

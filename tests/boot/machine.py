@@ -16,6 +16,8 @@ from lifebuoy.rescue import media, record
 
 Define = Callable[[str], Domain]
 
+#: The network through which a rescue system is reached.
+USER_NETWORK: Final = "<interface type='user'><model type='virtio'/></interface>"
 #: Neither disk nor network: it starts in a moment, and nothing in it answers.
 _BARE: Final = """
 <domain type='qemu'>
@@ -46,6 +48,26 @@ def bare(name: str, *, emulator: Path | None = None) -> str:
     """A machine that costs nothing, for what does not depend on the guest."""
     own = f"<emulator>{emulator}</emulator>" if emulator else ""
     return _BARE.format(name=name, emulator=own)
+
+
+def with_devices(xml: str, *devices: str) -> str:
+    """The same machine with these devices, too."""
+    return xml.replace("</devices>", "".join(devices) + "</devices>")
+
+
+def disk(path: Path, target: str, *, bus: str = "virtio", form: str = "raw") -> str:
+    """A disk of a machine."""
+    return (
+        f"<disk type='file' device='disk'><driver name='qemu' type='{form}'/>"
+        f"<source file='{path}'/><target dev='{target}' bus='{bus}'/></disk>"
+    )
+
+
+def scratch(path: Path, size_mib: int) -> Path:
+    """An empty raw disk of that size."""
+    with path.open("wb") as file:
+        file.truncate(size_mib << 20)
+    return path
 
 
 def of_guest(layout: Layout, disk: Path, *, name: str, nvram: Path | None = None) -> str:

@@ -103,11 +103,8 @@ def stage(
     folder = tmp_path_factory.mktemp("disks")
     built = guest.get(lab, Layout.BIOS, print)
     disks = [guest.overlay(built.base, folder / "vda.qcow2"), dirty.get(lab, folder / "vdb.raw")]
-    second = (
-        f"<disk type='file'><driver name='qemu' type='raw'/><source file='{disks[1]}'/>"
-        "<target dev='vdb' bus='virtio'/></disk></devices>"
-    )
-    xml = machine.of_guest(Layout.BIOS, disks[0], name=NAME).replace("</devices>", second)
+    xml = machine.of_guest(Layout.BIOS, disks[0], name=NAME)
+    xml = machine.with_devices(xml, machine.disk(disks[1], "vdb"))
     domain = machine.settled(embedded, xml)
     files = [*disks, built.base]
     log = folder / "log" / "everything"

@@ -12,7 +12,7 @@ from tests.daemon.member import Member
 
 NAME = "bare1"
 ENTER = ("rescue", "enter", NAME, "--generate-password", "--no-wait")
-EXIT = ("rescue", "exit", NAME, "--watch", "0", "--json")
+EXIT = ("rescue", "exit", NAME, "--force", "--watch", "0", "--json")
 
 
 @pytest.fixture

@@ -207,8 +207,9 @@ class _Leaving:
 
     def _cut(self) -> str:
         # An owner's image without the agent may have mounted disks: it is asked first. Ours has
-        # nothing mounted any more, or was told to go all the same.
-        if self._stay.image != OURS and not self._domain.agent.ping(1):
+        # nothing mounted any more; with --force either is told to go all the same.
+        foreign = self._stay.image != OURS and not self._request.force
+        if foreign and not self._domain.agent.ping(1):
             return stop(self._domain, StopMode.SOFT_FIRST, _FOREIGN_STOP_S)
         self._domain.destroy()
         return ""
