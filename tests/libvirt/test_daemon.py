@@ -87,13 +87,17 @@ def test_an_upload_cut_off_by_sigkill_is_known_by_zeros_at_its_beginning(
     done = subprocess.run([sys.executable, "-c", script, daemon.uri], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     store = session_host.store
-    found = store.find("cut")
-    assert found and found.size_bytes == 10_000_000 and not any(store.read_head("cut"))
-    assert store.read("cut").endswith(b"\0") and b"x" in store.read("cut")
-    store.remove("cut", wipe=False)
-    store.put("cut", b"x" * 10_000_000, shared=True)
-    assert store.read_head("cut") == b"x" * HEAD_BYTES and store.read("cut") == b"x" * 10_000_000
-    store.remove("cut", wipe=False)
+    try:
+        found = store.find("cut")
+        # How much of it arrived depends on the daemon's haste.
+        assert found and found.size_bytes == 10_000_000 and not any(store.read_head("cut"))
+        assert store.read("cut").endswith(b"\0")
+        store.remove("cut", wipe=False)
+        store.put("cut", b"x" * 10_000_000, shared=True)
+        assert store.read_head("cut") == b"x" * HEAD_BYTES
+        assert store.read("cut") == b"x" * 10_000_000
+    finally:
+        store.remove("cut", wipe=False)
 
 
 def test_a_file_that_somebody_else_made_is_seen(session_host: Host) -> None:

@@ -45,8 +45,9 @@ def rows(session: Session, name: str, access: Access) -> list[tuple[str, object]
     """The ways in, as lines for a human."""
     words = ssh_words(access)
     plain = shlex.join(words) if words else "no address is known yet"
+    ours = session.command("ssh", name) + f"   (user {access.user})"
     return [
-        ("log in", session.command("ssh", name) + f"   (user {access.user})"),
+        ("log in", "" if access.obstacle else ours),
         ("plain ssh", f"on the host: {plain}" if access.obstacle else plain),
         ("host key", access.fingerprint),
         ("screen", session.command("vnc", name) + f"   ({access.vnc})" if access.vnc else ""),

@@ -19,6 +19,7 @@ from lifebuoy.rescue.tunnel import NoWay, through
 
 _LOOPBACK: Final = "127.0.0.1"
 _POLL_S: Final = 0.2
+_FAR_POLL_S: Final = 1.0  # each try is a login at the host to go through
 #: Once the agent answers, an address of another network is tried this long: it may well be out
 #: of reach from here.
 _ELSEWHERE_S: Final = 30.0
@@ -142,7 +143,7 @@ def wait(
         lasting = agent and access.obstacle != ""
         if lasting or clock() >= deadline or not domain.active:
             return access, Seen(agent, False, obstacle)
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S if access.via is None else _FAR_POLL_S)
 
 
 def try_login(access: Access, password: str, *, timeout_s: float) -> bool:
