@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Final
@@ -27,6 +28,7 @@ from passlib.hash import sha512_crypt
 
 #: rounds of SHA-512-crypt; the scheme's default, understood by every Linux since 2008
 _ROUNDS: Final = 5000
+_RANDOM_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,14 @@ class Credentials:
     password_hash: str = field(repr=False)
     ssh_keys: tuple[str, ...]
     host_key: HostKey = field(repr=False)
+    randomness: str = field(repr=False)  # 512 bits from this machine, as hexadecimal digits
 
 
 def make_credentials(password: str, ssh_keys: tuple[str, ...] = ()) -> Credentials:
     """Hash ``password`` with a fresh salt and make a host key; ``ssh_keys`` are public keys."""
-    return Credentials(hash_password(password), ssh_keys, make_host_key())
+    return Credentials(
+        hash_password(password), ssh_keys, make_host_key(), secrets.token_hex(_RANDOM_BYTES)
+    )
 
 
 def hash_password(password: str) -> str:
@@ -80,6 +85,7 @@ def seed_iso(credentials: Credentials, *, hostname: str, session: str) -> bytes:
         "lifebuoy/authorized-keys": "".join(f"{key}\n" for key in credentials.ssh_keys),
         "lifebuoy/ssh-host-key": credentials.host_key.private,
         "lifebuoy/fingerprint": fingerprint(credentials.host_key.public) + "\n",
+        "lifebuoy/random-seed": credentials.randomness,
         "lifebuoy/session": session + "\n",
     }
     iso = pycdlib.PyCdlib()
