@@ -125,6 +125,18 @@ class ImageNotFound(NotFound):
     code = "image-not-found"
 
 
+class OperationNotFound(NotFound):
+    """No operation by that id."""
+
+    code = "operation-not-found"
+
+
+class UnknownOperation(Refused):
+    """An operation of a kind, or of a version of it, that this Lifebuoy does not know."""
+
+    code = "unknown-operation"
+
+
 class Busy(LifebuoyError):
     """Another caller is at work on the same thing."""
 
@@ -137,6 +149,18 @@ class HostTrouble(LifebuoyError):
 
     code = "host-trouble"
     exit_status = 6
+
+
+class DatabaseTrouble(HostTrouble):
+    """The database of operations cannot be used; instances are not affected by that."""
+
+    code = "database-trouble"
+
+
+class DatabaseNewer(DatabaseTrouble):
+    """The database was written by a newer Lifebuoy."""
+
+    code = "database-newer"
 
 
 class CannotConnect(HostTrouble):

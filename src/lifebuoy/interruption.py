@@ -1,0 +1,55 @@
+"""Asked within every wait: shall this stop? A wait that never asks cannot be cancelled.
+
+Whoever runs an operation installs the check for its thread; code that waits calls ``checkpoint``
+or ``sleep``. Outside an operation both do nothing but wait. No I/O of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+_SLICE_S: Final = 0.2
+
+
+class CancelRequested(BaseException):
+    """Somebody asked for the operation to be rolled back; raised inside its steps.
+
+    No Exception, as it must pass by whoever handles those, just like KeyboardInterrupt.
+    """
+
+
+def _never() -> None:
+    """Nobody can ask."""
+
+
+_check: ContextVar[Callable[[], None]] = ContextVar("lifebuoy_interruption", default=_never)
+
+
+@contextmanager
+def checked_by(check: Callable[[], None]) -> Iterator[None]:
+    """In the block, ``check`` is called within waits; it raises CancelRequested to end them."""
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
+
+
+def checkpoint() -> None:
+    """Raise CancelRequested if this is to stop."""
+    _check.get()()
+
+
+def sleep(seconds: float) -> None:
+    """Wait, with checkpoints on the way."""
+    deadline = time.monotonic() + seconds
+    while True:
+        checkpoint()
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(_SLICE_S, left))
