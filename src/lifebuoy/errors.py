@@ -35,6 +35,12 @@ class BadInput(LifebuoyError):
     exit_status = 2
 
 
+class AmbiguousInstance(BadInput):
+    """Several hosts have an instance of that name, or may have; the message names them."""
+
+    code = "ambiguous-instance"
+
+
 class PasswordRefused(BadInput):
     """The rescue password breaks the rule; the message names which part."""
 
@@ -106,6 +112,24 @@ class ImageUnusable(Refused):
     code = "image-unusable"
 
 
+class CannotBackUp(Refused):
+    """A backup point cannot be made or used safely; the message says which part and why."""
+
+    code = "cannot-back-up"
+
+
+class BackupsDrifted(Refused):
+    """Somebody changed the instance's disks behind the back of its backup points."""
+
+    code = "backups-drifted"
+
+
+class QuotaExceeded(Refused):
+    """The instance may have no more backup points, or they may take no more room."""
+
+    code = "quota-exceeded"
+
+
 class NotFound(LifebuoyError):
     """Nothing by that name."""
 
@@ -117,6 +141,12 @@ class InstanceNotFound(NotFound):
     """No instance by that name, UUID or id."""
 
     code = "instance-not-found"
+
+
+class PointNotFound(NotFound):
+    """No backup point by that id, or several whose ids begin so."""
+
+    code = "backup-point-not-found"
 
 
 class ImageNotFound(NotFound):
@@ -169,6 +199,12 @@ class CannotConnect(HostTrouble):
     code = "cannot-connect"
 
 
+class HostSilent(HostTrouble):
+    """A host did not answer within its deadline."""
+
+    code = "host-silent"
+
+
 class AgentUnavailable(HostTrouble):
     """The guest agent does not answer."""
 
@@ -218,4 +254,11 @@ class StayUnreadable(LifebuoyError):
     """The record of a stay in a domain's metadata is damaged or made by a newer version."""
 
     code = "stay-unreadable"
+    exit_status = 6
+
+
+class BackupsUnreadable(LifebuoyError):
+    """The list of an instance's backup points is damaged or made by a newer version."""
+
+    code = "backups-unreadable"
     exit_status = 6

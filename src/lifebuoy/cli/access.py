@@ -43,7 +43,7 @@ def as_json(access: Access) -> dict[str, object]:
 
 def rows(session: Session, name: str, access: Access) -> list[tuple[str, object]]:
     """The ways in, as lines for a human."""
-    words = ssh_words(access)
+    words, name = ssh_words(access), session.address(name)
     plain = shlex.join(words) if words else "no address is known yet"
     ours = session.command("ssh", name) + f"   (user {access.user})"
     return [
@@ -65,5 +65,5 @@ def what_next(session: Session, name: str) -> None:
         "or by hand:",
         *(f"  {line}" for line in _BY_HAND),
         "",
-        "When it is repaired, leave: " + session.command("rescue", "exit", name),
+        "When it is repaired, leave: " + session.command("rescue", "exit", session.address(name)),
     )

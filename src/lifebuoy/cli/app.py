@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from lifebuoy import __version__
 from lifebuoy.cli import (
     bootlog,
+    config,
     console,
     host,
     image,
@@ -20,6 +22,7 @@ from lifebuoy.cli import (
     screen,
     ssh,
 )
+from lifebuoy.cli.complete import host_names
 from lifebuoy.cli.group import RootGroup
 from lifebuoy.cli.output import say
 from lifebuoy.cli.session import Session
@@ -59,10 +62,22 @@ def root(
         typer.Option(
             "--connect",
             "-c",
-            metavar="URI",
-            help="The libvirt to use, such as qemu:///system, qemu+ssh://root@HOST/system, or "
-            "embed for the one inside Lifebuoy. Else LIFEBUOY_CONNECT, else the key connect in "
-            "$XDG_CONFIG_HOME/lifebuoy/config.toml, else the first that answers.",
+            metavar="URI|HOST",
+            help="The libvirt to use, such as qemu:///system, qemu+ssh://root@HOST/system, the "
+            "name of a configured host, or embed for the one inside Lifebuoy. Else "
+            "LIFEBUOY_CONNECT, else the setting connect, else all configured hosts, else the "
+            "first that answers.",
+            show_default=False,
+            autocompletion=host_names,
+        ),
+    ] = None,
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="The settings to use. Else LIFEBUOY_CONFIG, else "
+            "$XDG_CONFIG_HOME/lifebuoy/config.toml.",
             show_default=False,
         ),
     ] = None,
@@ -80,11 +95,12 @@ def root(
     them and leave, and it is exactly what it was.
     """
     log.set_up(verbose=verbose)
-    context.obj = Session(connect)
+    context.obj = Session(connect, config_file)
 
 
 app.add_typer(rescue.app, name="rescue")
 app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
+app.add_typer(config.app, name="config")
 for module in (instances, power, console, screen, bootlog, ssh):
     module.register(app)

@@ -36,7 +36,7 @@ def bootlog(
     """
     if lines < 0:
         raise BadInput("--lines must be 0 or greater")
-    with of(context).context() as found:
+    with of(context).look(name) as (found, name):
         path = serial_log(found.host, name)
         if path is None:
             raise NotFound(f"'{name}' keeps no log of its serial port", hint=_screen(name))

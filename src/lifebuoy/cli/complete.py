@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import typer
 
 from lifebuoy.cli.session import Session
 from lifebuoy.errors import LifebuoyError
+from lifebuoy.hosts import finding
+
+#: Nobody waits longer than this for a name to be completed.
+_PATIENCE_S: Final = 2.0
 
 
 def instance_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Names that begin with what was typed; none where the host cannot be asked."""
-    flag = context.find_root().params.get("connect")
+    """NAME and HOST/NAME that begin with what was typed; without those that cannot be asked."""
+    given = context.find_root().params
+    session = Session(given.get("connect"), given.get("config"))
     try:
-        with Session(flag if isinstance(flag, str) else None).context() as found:
-            names = [domain.name for domain in found.host.domains()]
+        if len(session.many) > 1:
+            with session.fleet(_PATIENCE_S) as fleet:
+                names = finding.names(fleet, _PATIENCE_S)
+        else:
+            with session.context() as found:
+                names = [domain.name for domain in found.host.domains()]
     except LifebuoyError:
         return []
     return [name for name in names if name.startswith(incomplete)]
+
+
+def host_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Configured hosts that begin with what was typed."""
+    try:
+        hosts = Session(None, context.find_root().params.get("config_file")).settings.hosts
+    except LifebuoyError:
+        return []
+    return [host.name for host in hosts if host.name.startswith(incomplete)]
 
 
 def image_ids(incomplete: str) -> list[str]:

@@ -43,7 +43,7 @@ def console(
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("a console needs a terminal", hint=f"to read only: lifebuoy bootlog {name}")
-    with of(context).context() as found:
+    with of(context).look(name) as (found, name):
         domain = require_allowed(found.host, name, Action.CONSOLE)
         with domain.open_serial(force=force) as serial:
             output.note(f"Connected to '{domain.name}'. Ctrl-] leaves. Press Enter if it is quiet.")

@@ -51,7 +51,8 @@ def show(session: Session, outcome: Outcome) -> None:
     ready = (
         seen.words
         if seen
-        else "it is starting; see: " + session.command("rescue", "status", outcome.name)
+        else "it is starting; see: "
+        + session.command("rescue", "status", session.address(outcome.name))
     )
     output.say("", Text(f"'{outcome.name}' is in rescue mode: {ready}.", "bold"))
     password = f"{outcome.password}   (shown this once)" if outcome.password else ""

@@ -8,10 +8,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from lifebuoy.cli import options, output, rescue_status
+from lifebuoy.cli import listing, options, output, rescue_status
+from lifebuoy.cli.listing import Listed
 from lifebuoy.cli.session import of
 from lifebuoy.model import InstanceState
-from lifebuoy.operations.status import InstanceDetails, InstanceSummary, details, summaries
+from lifebuoy.operations.status import InstanceDetails, details, summaries
 from lifebuoy.rescue.traits import Disk
 
 _STYLES = {InstanceState.RUNNING: "green", InstanceState.STOPPED: "dim"}
@@ -26,22 +27,26 @@ def register(app: typer.Typer) -> None:
     app.command("show", epilog="Example:\n\n$ lifebuoy show web1")(show)
 
 
-def list_(context: typer.Context, json: options.Json = False) -> None:
-    """List all instances of the host with their states."""
-    with of(context).context() as found:
-        instances = summaries(found.host)
-        uri = found.host.uri
+def list_(
+    context: typer.Context, timeout: options.HostTimeout = None, json: options.Json = False
+) -> None:
+    """List all instances with their states, of all configured hosts at the same time.
+
+    A host that does not answer in time is shown as such; the exit status is then 1.
+    """
+    listed = listing.of_hosts(of(context), summaries, timeout)
     if json:
-        output.print_json({"instances": instances})
-    elif not instances:
-        output.say(f"There are no instances on {uri}.")
+        output.print_json(listing.as_json(listed))
+    elif not any(one.instances for one in listed):
+        output.say(f"There are no instances on {', '.join(one.name for one in listed)}.")
     else:
-        output.out().print(_table(instances))
+        output.out().print(_table(listed))
+    listing.end(listed, quiet=json)
 
 
 def show(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
     """Show an instance: state, disks, network, firmware, and what can be done with it now."""
-    with of(context).context() as found:
+    with of(context).look(name) as (found, name):
         result = details(found.host, name)
     if json:
         output.print_json(as_json(result))
@@ -79,15 +84,18 @@ def as_json(result: InstanceDetails) -> dict[str, object]:
     }
 
 
-def _table(instances: list[InstanceSummary]) -> Table:
+def _table(listed: list[Listed]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
+    if many := any(one.host for one in listed):
+        table.add_column("HOST", overflow="fold")
     for title in ("ID", "NAME", "STATE", "MEMORY", "AUTOSTART", "SINCE", "IMAGE"):
         table.add_column(title, overflow="fold", justify="right" if title == "MEMORY" else "left")
-    for found in instances:
+    for host, found in listing.rows(listed):
         state = Text(found.state, _STYLES.get(found.state, "bold yellow"))
         if found.problem:
             state.append(f"  ({found.problem})", "red")
         table.add_row(
+            *([host] if many else []),
             "-" if found.id is None else str(found.id),
             found.name,
             state,

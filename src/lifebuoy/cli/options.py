@@ -20,7 +20,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="The instance: its name, UUID or libvirt id.",
+        help="The instance: its name, UUID or libvirt id; HOST/NAME where several hosts have one.",
         autocompletion=instance_names,
         show_default=False,
     ),
@@ -63,6 +63,15 @@ StopTimeout = Annotated[
 Watch = Annotated[
     float,
     typer.Option("--watch", metavar="S", help="Seconds to watch the boot for a login; 0: do not."),
+]
+HostTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--host-timeout",
+        metavar="S",
+        help="Seconds that each host has to answer; else the setting host_timeout_s.",
+        show_default=False,
+    ),
 ]
 ImageId = Annotated[
     str,

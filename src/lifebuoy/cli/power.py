@@ -34,7 +34,7 @@ def start(
 
     In rescue mode it is refused: leave rescue mode first.
     """
-    with of(context).context() as found:
+    with of(context).instance(name) as (found, name):
         report = power.start(found, name, watch_s=watch)
     if json:
         output.print_json(
@@ -69,7 +69,7 @@ def stop(
     it does not stop in time, which can lose data.
     """
     request = power.StopRequest(name, stop, consent_force, stop_timeout)
-    with of(context).context() as found:
+    with of(context).instance(name) as (found, name):
         if not json and output.interactive():
             check = partial(power.check_stop, found, request)
             if not ask.without_consent(check, "Do you consent to a forced shutdown?"):
@@ -86,7 +86,7 @@ def reboot(context: typer.Context, name: options.Name, json: options.Json = Fals
 
     A reboot does not read a changed definition: for that, stop and start it.
     """
-    with of(context).context() as found:
+    with of(context).instance(name) as (found, name):
         power.reboot(found, name)
     if json:
         output.print_json({"instance": name, "action": "reboot"})

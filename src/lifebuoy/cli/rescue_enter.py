@@ -121,7 +121,8 @@ def enter_(
         script=to_run.content if to_run else b"",
     )
     check_input(request)
-    with session.context() as found:
+    with session.instance(name) as (found, name):
+        request = replace(request, name=name)
         if only_show:
             dry_run.show(found, request, as_json=json)
             return

@@ -58,7 +58,7 @@ def exit_(
     request = LeaveRequest(name, force, changes, keep_nvram, watch)
     left = _leave(session, request, ask_back=not json and output.interactive(), silent=json)
     if json:
-        output.print_json(as_json(name, left))
+        output.print_json(as_json(session.plain(name), left))
     else:
         _show(name, left)
     if left.differences:
@@ -85,8 +85,11 @@ def as_json(name: str, left: Left) -> dict[str, object]:
 def _leave(session: Session, request: LeaveRequest, *, ask_back: bool, silent: bool) -> Left:
     """Leave; where the definition was edited meanwhile, ask and leave as told."""
     try:
-        with session.context() as found, progress.shown(silent=silent) as view:
-            return leave(found, request, view)
+        with (
+            session.instance(request.name) as (found, name),
+            progress.shown(silent=silent) as view,
+        ):
+            return leave(found, replace(request, name=name), view)
     except DefinitionChanged as error:
         if not ask_back:
             raise

@@ -35,7 +35,7 @@ def password(
     secret = ask.password_given(from_stdin=password_stdin, generate=generate_password)
     if secret is None:
         secret = ask.password_prompted()
-    with session.context() as found:
+    with session.instance(name) as (found, name):
         changed = operation.change(found, name, secret)
     if json:
         output.print_json(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 from rich.table import Table
 
-from lifebuoy.cli import access, options, output
+from lifebuoy.cli import access, listing, options, output
+from lifebuoy.cli.listing import Listed
 from lifebuoy.cli.session import Session, of
 from lifebuoy.model import InstanceState, RunState
 from lifebuoy.operations.status import (
-    InstanceSummary,
     RescueStatus,
     rescue_list,
     rescue_status,
@@ -33,7 +33,7 @@ def status(context: typer.Context, name: options.Name, json: options.Json = Fals
     the rescue system has read it.
     """
     session = of(context)
-    with session.context() as found:
+    with session.look(name) as (found, name):
         result = rescue_status(found, name)
     if json:
         output.print_json(as_json(result))
@@ -41,16 +41,22 @@ def status(context: typer.Context, name: options.Name, json: options.Json = Fals
         _show(session, result)
 
 
-def list_(context: typer.Context, json: options.Json = False) -> None:
-    """List the instances that are in rescue mode, on the way in, or on the way out."""
-    with of(context).context() as found:
-        instances = rescue_list(found)
+def list_(
+    context: typer.Context, timeout: options.HostTimeout = None, json: options.Json = False
+) -> None:
+    """List the instances that are in rescue mode, on the way in, or on the way out.
+
+    All configured hosts are asked at the same time. A host that does not answer in time is shown
+    as such; the exit status is then 1.
+    """
+    listed = listing.of_hosts(of(context), rescue_list, timeout)
     if json:
-        output.print_json({"instances": instances})
-    elif not instances:
+        output.print_json(listing.as_json(listed))
+    elif not any(one.instances for one in listed):
         output.say("No instance is in rescue mode.")
     else:
-        output.out().print(_table(instances))
+        output.out().print(_table(listed))
+    listing.end(listed, quiet=json)
 
 
 def as_json(result: RescueStatus) -> dict[str, object]:
@@ -93,18 +99,27 @@ def _show(session: Session, result: RescueStatus) -> None:
         output.say(
             "",
             f"The {way} was cut short and nobody is at work on it. To go back to what was before: "
-            + session.command("rescue", "exit", result.name),
+            + session.command("rescue", "exit", session.address(result.name)),
         )
     if result.edits:
         output.say("", "The definition was edited during rescue mode:")
         output.say(output.diff_text(result.edits))
 
 
-def _table(instances: list[InstanceSummary]) -> Table:
+def _table(listed: list[Listed]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
+    if many := any(one.host for one in listed):
+        table.add_column("HOST", overflow="fold")
     for title in ("NAME", "STATE", "MACHINE", "SINCE", "IMAGE"):
         table.add_column(title, overflow="fold")
-    for found in instances:
+    for host, found in listing.rows(listed):
         note = f"  ({found.problem})" if found.problem else ""
-        table.add_row(found.name, found.state + note, found.run_state, found.since, found.image)
+        table.add_row(
+            *([host] if many else []),
+            found.name,
+            found.state + note,
+            found.run_state,
+            found.since,
+            found.image,
+        )
     return table

@@ -45,7 +45,7 @@ def vnc(
 
     The screen works without any network in the guest: it is the way in when SSH is not.
     """
-    with of(context).context() as found:
+    with of(context).look(name) as (found, name):
         domain = require_allowed(found.host, name, Action.CONSOLE)
         screens = [_screen(found.host, domain, graphics) for graphics in domain.graphics()]
     if not screens:
@@ -73,7 +73,7 @@ def screenshot(
     """Save what an instance's screen shows now, as PNG."""
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise BadInput(f"cannot write {file}", hint="give the name of a file in a folder there is")
-    with of(context).context() as found:
+    with of(context).look(name) as (found, name):
         picture = require_allowed(found.host, name, Action.CONSOLE).screenshot_png()
     _write(file, picture)
     if json:

@@ -1,28 +1,42 @@
-"""What a command starts from: the host to connect to, this user's folders, the image catalogue."""
+"""What a command starts from: settings, the hosts to use, this user's folders, the images."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import typer
 from platformdirs import user_cache_path, user_state_path
 
-from lifebuoy import config
-from lifebuoy.hypervisor import connect
+from lifebuoy.cli import output
+from lifebuoy.errors import AmbiguousInstance, BadInput
+from lifebuoy.hosts.finding import Whereabouts, find
+from lifebuoy.hosts.fleet import Fleet, opener
+from lifebuoy.hosts.place import Address, Place, address
+from lifebuoy.hypervisor import Host, connect
+from lifebuoy.hypervisor.connection import EMBED
 from lifebuoy.image import Catalogue
 from lifebuoy.operations.context import Context
+from lifebuoy.settings import reading
+from lifebuoy.settings.values import Settings
+
+#: One host alone may take its time; it is not waited for beside others.
+_CONNECT_S: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
 class Session:
-    """The global options of one run of the command line."""
+    """The global options of one run of the command line, and what follows from them."""
 
-    connect_flag: str | None = None
+    def __init__(self, connect_flag: str | None = None, config_flag: Path | None = None) -> None:
+        self.connect_flag = connect_flag
+        self.config_flag = config_flag
+        self._chosen = ""
 
     @property
     def state_dir(self) -> Path:
@@ -34,28 +48,145 @@ class Session:
         """Where what can be found out again is kept."""
         return user_cache_path("lifebuoy")
 
+    @property
+    def config_path(self) -> Path:
+        """The file of the settings."""
+        return reading.path_of(self.config_flag, os.environ)
+
+    @property
+    def flags(self) -> dict[str, str | None]:
+        """The settings that were given as options, by key."""
+        return {"connect": self.connect_flag}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """All settings.
+
+        Raises:
+            BadInput: see ``settings.reading.read``.
+        """
+        return reading.read(self.flags, os.environ, self.config_path)
+
+    @property
+    def many(self) -> tuple[Place, ...]:
+        """The hosts to use; () where it is the one of ``context``."""
+        return () if self.settings.connect else self.settings.hosts
+
     def catalogue(self) -> Catalogue:
         """This user's images."""
-        return Catalogue()
+        return Catalogue(self.settings.images)
 
     @contextmanager
     def context(self) -> Iterator[Context]:
-        """A connected host with all that operations need; closed at the end of the block.
+        """The one host to use, connected, with all that operations need; closed at the end.
 
         Raises:
+            AmbiguousInstance: there are several to choose from.
             CannotConnect, Busy, BadInput: see ``hypervisor.connect``.
         """
-        chosen = config.choose(self.connect_flag, os.environ, config.default_path())
-        with connect(chosen.uri, state_dir=self.state_dir) as host:
-            yield Context(host, self.catalogue(), self.cache_dir)
+        if len(self.many) > 1:
+            raise AmbiguousInstance(
+                f"there are {len(self.many)} hosts", hint="say which one: --connect HOST"
+            )
+        with self._open(self._only()) as found:
+            yield found
+
+    @contextmanager
+    def instance(self, ref: str) -> Iterator[tuple[Context, str]]:
+        """The connected host of an instance that may be changed, and its name there.
+
+        ``ref`` is NAME or HOST/NAME.
+
+        Raises:
+            AmbiguousInstance: not surely one instance.
+            InstanceNotFound: no host has it.
+            CannotConnect, HostSilent: its host cannot be reached.
+        """
+        with self._at(ref, Whereabouts.sure) as found:
+            yield found
+
+    @contextmanager
+    def look(self, ref: str) -> Iterator[tuple[Context, str]]:
+        """The same for looking only: hosts that do not answer are not in the way."""
+        with self._at(ref, _looked_at) as found:
+            yield found
+
+    def fleet(self, timeout_s: float | None = None) -> Fleet:
+        """All configured hosts; to be closed."""
+        deadline_s = timeout_s or self.settings.host_timeout_s
+        return Fleet(self.settings.hosts, opener(self.state_dir), timeout_s=deadline_s)
+
+    def address(self, name: str) -> str:
+        """How the user addresses the instance that this run has worked on."""
+        return f"{self._chosen}/{name}" if self._chosen else name
+
+    def plain(self, ref: str) -> str:
+        """The name alone of an instance that was addressed by ``ref``."""
+        return self._address(ref).instance
 
     def command(self, *words: str) -> str:
         """A command line of ours that reaches the same host, to be shown to the user."""
+        config = ["--config", str(self.config_flag)] if self.config_flag else []
         where = ["--connect", self.connect_flag] if self.connect_flag else []
-        return shlex.join(["lifebuoy", *where, *words])
+        return shlex.join(["lifebuoy", *config, *where, *words])
+
+    @contextmanager
+    def _at(self, ref: str, choose: Callable[[Whereabouts], str]) -> Iterator[tuple[Context, str]]:
+        named = self._address(ref)
+        if not named.host and len(self.many) < 2:
+            with self._open(self._only()) as found:
+                yield found, named.instance
+            return
+        with self.fleet() as fleet:
+            host = named.host or choose(find(fleet, named.instance))
+            self._chosen = host
+            yield self.context_of(fleet.host(host, _CONNECT_S)), named.instance
+
+    def _address(self, ref: str) -> Address:
+        """``ref`` taken apart; what is on the command line beats what is set elsewhere."""
+        named = address(ref, frozenset(place.name for place in self.settings.hosts))
+        if named.host and self.connect_flag not in {None, named.host}:
+            raise BadInput(
+                f"two hosts are named: --connect {self.connect_flag} and {named.host}/",
+                hint="leave one of them away",
+            )
+        return named
+
+    def _only(self) -> Place:
+        """The one host to use; with an empty URI it is the first libvirt that answers here."""
+        connect, hosts = self.settings.connect, self.settings.hosts
+        if not connect:
+            return hosts[0] if hosts else Place("", "", self.settings.pool)
+        for place in hosts:
+            if connect in {place.name, place.uri}:
+                return place
+        if ":" in connect or connect == EMBED:
+            return Place("", connect, self.settings.pool)
+        near = difflib.get_close_matches(connect, [place.name for place in hosts], n=1)
+        raise BadInput(
+            f"'{connect}' is neither a libvirt URI nor the name of a host",
+            hint=f"did you mean {near[0]}?" if near else "for example qemu:///system",
+        )
+
+    @contextmanager
+    def _open(self, place: Place) -> Iterator[Context]:
+        with connect(
+            place.uri or None, state_dir=self.state_dir, name=place.name, pool=place.pool
+        ) as host:
+            yield self.context_of(host)
+
+    def context_of(self, host: Host) -> Context:
+        """What operations need, with an open host."""
+        return Context(host, self.catalogue(), self.cache_dir)
 
 
 def of(context: typer.Context) -> Session:
     """The session of a command's context."""
     found = context.find_object(Session)
     return found or Session()
+
+
+def _looked_at(found: Whereabouts) -> str:
+    if found.silent:
+        output.note(f"{', '.join(found.silent)} did not answer; this is host {found.likely()}'s.")
+    return found.likely()

@@ -55,7 +55,7 @@ def ssh(
             "ssh is not on this machine",
             hint="Debian, Ubuntu: openssh-client; Fedora: openssh-clients",
         )
-    with of(context).context() as found:
+    with of(context).look(name) as (found, name):
         stay, access = _find(found.host, name)
     with tempfile.TemporaryDirectory(prefix="lifebuoy-") as folder:
         words = command_line(stay, access, Path(folder), command or [])

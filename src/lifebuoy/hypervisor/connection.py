@@ -19,11 +19,14 @@ from lifebuoy.hypervisor.uri import UriFacts, embedded_uri, facts
 
 SYSTEM_URI: Final = "qemu:///system"
 SESSION_URI: Final = "qemu:///session"
+EMBED: Final = "embed"
 _SESSION_DAEMONS: Final = ("virtqemud", "libvirtd")
 
 
-def connect(uri: str | None, *, state_dir: Path) -> Host:
+def connect(uri: str | None, *, state_dir: Path, name: str = "", pool: str = "") -> Host:
     """Open the host at ``uri``; without one, the first that answers.
+
+    ``name`` is what its user calls it, ``pool`` the storage pool for our media there; may be "".
 
     Tried are ``qemu:///system``, for an ordinary user ``qemu:///session``, and the embedded
     driver below ``state_dir``; the uri ``embed`` asks for the last.
@@ -34,10 +37,14 @@ def connect(uri: str | None, *, state_dir: Path) -> Host:
         BadInput: not a URI, or a folder whose name is too long.
     """
     start_event_loop()
+    return Host(_link(uri, state_dir), name=name, pool=pool)
+
+
+def _link(uri: str | None, state_dir: Path) -> Link:
     if uri is None:
         return _first_answering(state_dir)
-    if uri == "embed":
-        return _open_embedded(state_dir / "embed")
+    if uri == EMBED:
+        return _open_embedded(state_dir / EMBED)
     known = facts(uri)
     if known.is_embedded:
         if known.root is None:
@@ -51,7 +58,7 @@ def connect(uri: str | None, *, state_dir: Path) -> Host:
         ) from exc
 
 
-def _first_answering(state_dir: Path) -> Host:
+def _first_answering(state_dir: Path) -> Link:
     candidates = [SYSTEM_URI]
     if os.geteuid() != 0 and any(_installed(daemon) for daemon in _SESSION_DAEMONS):
         candidates.append(SESSION_URI)
@@ -60,14 +67,14 @@ def _first_answering(state_dir: Path) -> Host:
             return _open(facts(uri))
         except libvirt.libvirtError:
             continue  # the next one is the answer to this
-    return _open_embedded(state_dir / "embed")
+    return _open_embedded(state_dir / EMBED)
 
 
-def _open(known: UriFacts) -> Host:
-    return Host(Link(libvirt.open(known.uri), known))
+def _open(known: UriFacts) -> Link:
+    return Link(libvirt.open(known.uri), known)
 
 
-def _open_embedded(root: Path) -> Host:
+def _open_embedded(root: Path) -> Link:
     uri = embedded_uri(root)
     try:
         _prepare(root)

@@ -40,9 +40,12 @@ class HostVersions:
 class Host:
     """An open connection to one libvirt host; a context manager."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, name: str = "", pool: str = "") -> None:
+        """``name`` is what its user calls it; ``pool`` names the storage pool for our media."""
         self._link = link
         self._files = HostFiles(link)
+        self._name = name
+        self._pool = pool
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +66,16 @@ class Host:
     def uri(self) -> str:
         """The URI it was opened with."""
         return self._link.facts.uri
+
+    @property
+    def name(self) -> str:
+        """What its user calls it; its URI where it has no name."""
+        return self._name or self.uri
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection stands, as far as is known without asking."""
+        return self._link.alive
 
     @property
     def is_embedded(self) -> bool:
@@ -102,6 +115,13 @@ class Host:
         Raises:
             InstanceNotFound: with similar names in the hint.
         """
+        found = self.find(ref)
+        if found is None:
+            raise InstanceNotFound(f"no instance '{ref}' on {self.name}", hint=self._near(ref))
+        return found
+
+    def find(self, ref: str) -> Domain | None:
+        """The same; None where there is none."""
         if not ref:
             raise BadInput("no instance named", hint="give its name, UUID or id")
         conn = self._link.conn
@@ -116,7 +136,7 @@ class Host:
             except libvirt.libvirtError as exc:
                 if code(exc) != libvirt.VIR_ERR_NO_DOMAIN:
                     raise as_ours(exc, f"look for '{ref}'") from exc
-        raise InstanceNotFound(f"no instance '{ref}' on {self.uri}", hint=self._near(ref))
+        return None
 
     def define(self, xml: str) -> Domain:
         """Define a domain, or replace the definition of the one with its name and UUID.
@@ -159,12 +179,13 @@ class Host:
     def store(self) -> MediaStore:
         """Where this host keeps our media; made on first use.
 
-        A storage pool named 'lifebuoy', or the one that LIFEBUOY_POOL names; a folder if embedded.
+        A storage pool named 'lifebuoy', or the one that the settings or LIFEBUOY_POOL name; a
+        folder if embedded.
         """
         root = self._link.facts.root
         if root is not None:
             return FolderStore(root / "media")
-        chosen = os.environ.get(POOL_VARIABLE, "")
+        chosen = self._pool or os.environ.get(POOL_VARIABLE, "")
         if chosen:
             return PoolStore(self._link, pool=chosen, folder=None)
         return PoolStore(self._link, pool=POOL_NAME, folder=self._pool_folder())

@@ -40,6 +40,15 @@ class Link:
         _watch(conn)
         return conn
 
+    @property
+    def alive(self) -> bool:
+        """Whether the main connection stands; a dead peer is noticed by keep-alive only."""
+        conn = self.conn
+        try:
+            return conn is not None and bool(conn.isAlive())
+        except libvirt.libvirtError:
+            return False
+
     @contextmanager
     def side(self) -> Iterator[Any]:
         """The connection for a blocking stream, held for the block."""

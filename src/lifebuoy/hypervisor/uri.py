@@ -15,6 +15,7 @@ from lifebuoy.hypervisor.hop import SshHop, hop_of
 MAX_ROOT_LENGTH: Final = 42
 
 _REMOTE_TRANSPORTS: Final = frozenset({"ssh", "tls", "tcp", "libssh", "libssh2", "ext"})
+_SECRET_PARAMETERS: Final = frozenset({"password", "passwd", "passphrase"})
 _SSH_TRANSPORTS: Final = frozenset({"ssh", "libssh", "libssh2"})
 
 
@@ -51,8 +52,9 @@ def facts(uri: str) -> UriFacts:
     """Take ``uri`` apart.
 
     Raises:
-        BadInput: not a libvirt URI.
+        BadInput: not a libvirt URI, or one with a password, which is not repeated.
     """
+    refuse_password(uri)
     parts = urlsplit(uri)
     if not parts.scheme:
         raise BadInput(f"not a libvirt URI: '{uri}'", hint="for example qemu:///system")
@@ -73,3 +75,15 @@ def facts(uri: str) -> UriFacts:
         ssh_hop=hop_of(parts, query) if transport in _SSH_TRANSPORTS else None,
         root=Path(roots[0]) if embedded and roots else None,
     )
+
+
+def refuse_password(uri: str) -> None:
+    """Raise BadInput where ``uri`` holds a password: it would be shown, logged and stored."""
+    user, at, _ = uri.partition("://")[2].partition("/")[0].rpartition("@")
+    parameters = {name.lower() for name in parse_qs(uri.partition("?")[2], keep_blank_values=True)}
+    if (at and ":" in user) or parameters & _SECRET_PARAMETERS:
+        raise BadInput(
+            "the URI holds a password, which would be seen by everybody who sees the URI",
+            hint="use an SSH key or a certificate; for SASL, libvirt's auth.conf "
+            "(https://libvirt.org/auth.html)",
+        )

@@ -177,10 +177,10 @@ def rescue_status(context: Context, name: str) -> RescueStatus:
     return _of_stay(host, domain, stay, open_way=stay.phase is Phase.RESCUE)
 
 
-def rescue_list(context: Context) -> list[InstanceSummary]:
+def rescue_list(host: Host) -> list[InstanceSummary]:
     """The instances in rescue mode, on their way in and on their way out."""
     outside = {InstanceState.STOPPED, InstanceState.RUNNING}
-    return [found for found in summaries(context.host) if found.state not in outside]
+    return [found for found in summaries(host) if found.state not in outside]
 
 
 def settle(host: Host, domain: Domain, stay: Stay) -> None:

@@ -1,0 +1,91 @@
+"""Lists over hosts: all asked at the same time, and what of them did not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import typer
+
+from lifebuoy.cli import output
+from lifebuoy.cli.session import Session
+from lifebuoy.errors import BadInput, LifebuoyError
+from lifebuoy.hypervisor import Host
+from lifebuoy.operations.status import InstanceSummary
+
+Question = Callable[[Host], list[InstanceSummary]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What one host listed. ``host`` is its configured name, empty for one that has none."""
+
+    host: str
+    uri: str
+    instances: tuple[InstanceSummary, ...]
+    error: LifebuoyError | None
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """What it is called, in words."""
+        return self.host or self.uri
+
+
+def of_hosts(session: Session, question: Question, timeout_s: float | None) -> list[Listed]:
+    """Ask every host to use; one alone raises what goes wrong.
+
+    Raises:
+        CannotConnect, Busy, BadInput: there is one host, which cannot be reached.
+    """
+    if timeout_s is not None and timeout_s <= 0:
+        raise BadInput("--host-timeout must be greater than 0")
+    if not session.many:
+        with session.context() as found:
+            return [Listed("", found.host.uri, tuple(question(found.host)), None, 0.0)]
+    with session.fleet(timeout_s) as fleet:
+        return [
+            Listed(
+                answer.place.name,
+                answer.place.uri,
+                tuple(answer.value or ()),
+                answer.error,
+                round(answer.seconds, 3),
+            )
+            for answer in fleet.ask(question)
+        ]
+
+
+def rows(listed: list[Listed]) -> Iterator[tuple[str, InstanceSummary]]:
+    """Every instance with its host's name."""
+    for one in listed:
+        for instance in one.instances:
+            yield one.host, instance
+
+
+def as_json(listed: list[Listed]) -> dict[str, object]:
+    """The documented shape: docs/schema/instance-list.json."""
+    return {
+        "instances": [{"host": host, **asdict(instance)} for host, instance in rows(listed)],
+        "hosts": [
+            {
+                "name": one.host,
+                "uri": one.uri,
+                "answered": one.error is None,
+                "error": {"code": one.error.code, "message": one.error.message}
+                if one.error
+                else None,
+                "instances": len(one.instances),
+            }
+            for one in listed
+        ],
+    }
+
+
+def end(listed: list[Listed], *, quiet: bool) -> None:
+    """Tell of the hosts that did not answer, and end with status 1 if there are any."""
+    missing = [one for one in listed if one.error]
+    for one in missing if not quiet else ():
+        output.note(f"no answer from {one.host} ({one.uri}): {one.error}")
+    if missing:
+        raise typer.Exit(1)

@@ -1,0 +1,131 @@
+"""What may be set, what it means and what is refused: the schema of file and environment.
+
+The one list that ``docs/settings.md`` is made from. The rest of the program gets ``Settings`` of
+``values.py`` and never loads this where nothing is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from lifebuoy.errors import BadInput
+from lifebuoy.hosts.place import Place, require_name, require_uri
+from lifebuoy.settings.values import HOST_TIMEOUT_S, Settings
+
+PREFIX: Final = "LIFEBUOY_"
+NESTED: Final = "__"
+
+
+def _checked(check: Callable[[str], str], value: str) -> str:
+    try:
+        return check(value)
+    except BadInput as error:
+        raise ValueError(f"{error.message}: {error.hint}".removesuffix(": ")) from error
+
+
+def _name(value: str) -> str:
+    return _checked(require_name, value)
+
+
+def _uri(value: str) -> str:
+    return _checked(require_uri, value)
+
+
+def _connect(value: str) -> str:
+    return _uri(value) if ":" in value or value == "embed" else _name(value)
+
+
+HostName = Annotated[str, AfterValidator(_name)]
+
+
+class HostModel(BaseModel):
+    """One host."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    uri: Annotated[str, AfterValidator(_uri)] = Field(
+        description="The libvirt URI of the host, such as qemu:///system, "
+        "qemu+ssh://root@HOST/system or qemu+tls://HOST/system. It must hold no password."
+    )
+    pool: str = Field(
+        default="",
+        description="The storage pool there that holds Lifebuoy's media; else `pool`, else one "
+        "named lifebuoy, which is made.",
+    )
+
+
+class SettingsModel(BaseSettings):
+    """All that may be set."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
+        env_ignore_empty=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: ``validation`` asks each source itself, to tell the origins."""
+        return (init_settings,)
+
+    connect: Annotated[str, AfterValidator(_connect)] | None = Field(
+        default=None,
+        description="The one host to use: a libvirt URI, or the name of a host below. Where it is "
+        "not set, all hosts below are used; without any, the first libvirt that answers here.",
+        examples=["qemu:///system"],
+    )
+    database: str = Field(
+        default="",
+        description="Where operations are recorded: a URL such as "
+        "postgresql://lifebuoy@db.example/lifebuoy, which several machines can share. Else a file "
+        "of this user's. Shown without its password.",
+        examples=["postgresql://lifebuoy@db.example/lifebuoy"],
+    )
+    images: Path | None = Field(
+        default=None,
+        description="The folder of the rescue images; else one of this user's.",
+        examples=["/var/lib/lifebuoy/images"],
+    )
+    pool: str = Field(
+        default="",
+        description="The storage pool on the hosts that holds Lifebuoy's media; else one named "
+        "lifebuoy, which is made.",
+        examples=["default"],
+    )
+    host_timeout_s: float = Field(
+        default=HOST_TIMEOUT_S,
+        gt=0,
+        le=600,
+        description="Seconds that a host has to answer where several are asked at the same time.",
+    )
+    hosts: dict[HostName, HostModel] = Field(
+        default={},
+        description="The hosts, a table each: [hosts.NAME].",
+    )
+
+    def values(self) -> Settings:
+        """The same as the rest of the program takes it."""
+        return Settings(
+            connect=self.connect or "",
+            database=self.database,
+            images=self.images.expanduser() if self.images else None,
+            pool=self.pool,
+            host_timeout_s=self.host_timeout_s,
+            hosts=tuple(
+                Place(name, host.uri, host.pool or self.pool)
+                for name, host in sorted(self.hosts.items())
+            ),
+        )

@@ -1,0 +1,144 @@
+"""Settings from their three sources, merged, validated, each with its origin."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, SettingsError
+from pydantic_settings.sources.utils import parse_env_vars
+
+from lifebuoy.errors import BadInput
+from lifebuoy.settings.model import NESTED, PREFIX, HostModel, SettingsModel
+from lifebuoy.settings.values import Found, Origin
+
+_Tree = Mapping[str, Any]
+_DEFAULT: Final = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What each source says, the strongest first."""
+
+    flags: _Tree
+    environment: _Tree
+    file: _Tree
+    path: Path
+
+    def merged(self) -> dict[str, Any]:
+        """All of it; tables are merged key by key."""
+        return _merged(_merged(self.file, self.environment), self.flags)
+
+    def of(self, key: tuple[str, ...]) -> str:
+        """Which of them ``key`` is from, in words."""
+        if _holds(self.flags, key):
+            return "--" + key[0].replace("_", "-")
+        if _holds(self.environment, key):
+            return variable(key)
+        return str(self.path) if _holds(self.file, key) else _DEFAULT
+
+
+def sources(flags: _Tree, environment: Mapping[str, str], in_file: _Tree, path: Path) -> Sources:
+    """Ask the environment what it sets.
+
+    Raises:
+        BadInput: a variable that should hold JSON does not.
+    """
+    try:
+        return Sources(flags, _Environment(environment)(), in_file, path)
+    except SettingsError as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        name = variable((named[1],)) if named else "the environment"
+        raise BadInput(
+            f"{name} is not JSON", hint="set it by its parts: docs/settings.md"
+        ) from None
+
+
+def validated(said: Sources) -> Found:
+    """The settings, and the origin of each.
+
+    Raises:
+        BadInput: an unknown key or a value that cannot be; its text repeats no value.
+    """
+    try:
+        model = SettingsModel(**said.merged())
+    except ValidationError as error:
+        raise _refusal(error, said) from None
+    origins = tuple(
+        Origin(".".join(key), value, said.of(key)) for key, value in _leaves(model, said)
+    )
+    return Found(model.values(), origins, said.path)
+
+
+def variable(key: tuple[str, ...]) -> str:
+    """The environment variable of a key."""
+    return PREFIX + NESTED.join(part.upper() for part in key)
+
+
+def masked(url: str) -> str:
+    """A URL without its password, to be shown."""
+    url = re.sub(r"(//[^/@]*?):[^/]*@", r"\1:***@", url)
+    return re.sub(r"((?:^|[?&])password=)[^&]*", r"\1***", url)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment it is given, not this process's."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._given = environment
+        super().__init__(SettingsModel)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return parse_env_vars(self._given, ignore_empty=True)
+
+
+def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name in SettingsModel.model_fields:
+        value = getattr(model, name)
+        if name == "hosts":
+            for host in sorted(value):
+                yield ("hosts", host, "uri"), value[host].uri
+                if value[host].pool:
+                    yield ("hosts", host, "pool"), value[host].pool
+        else:
+            yield (name,), masked(value) if name == "database" else value
+
+
+def _merged(below: _Tree, above: _Tree) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result
+
+
+def _holds(tree: _Tree, key: tuple[str, ...]) -> bool:
+    for part in key:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
+
+
+def _refusal(error: ValidationError, said: Sources) -> BadInput:
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    # a misspelt key comes before the one that is missing for it
+    first = min(found, key=lambda one: one["type"] != "extra_forbidden")
+    key = tuple(str(part) for part in first["loc"] if part != "[key]")
+    name, source = ".".join(key), said.of(key[:-1] if first["type"] == "missing" else key)
+    where = f"in {source}" if source in {str(said.path), _DEFAULT} else f"from {source}"
+    if first["type"] == "extra_forbidden":
+        return BadInput(f"unknown key '{name}' {where}", hint=_near(key))
+    words = first["msg"].removeprefix("Value error, ")
+    return BadInput(f"'{name}' {where}: {words}", hint="what may be set: docs/settings.md")
+
+
+def _near(key: tuple[str, ...]) -> str:
+    known = list(SettingsModel.model_fields if len(key) == 1 else HostModel.model_fields)
+    near = difflib.get_close_matches(key[-1], known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
