@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root = Path(tempfile.mkdtemp(prefix="lifebuoy-bench-", dir="/tmp"))  # short, for sockets
     try:
         with connect(f"qemu:///embed?root={root}/libvirt", state_dir=root) as host:
-            run = _measure(host, root, options.runs, options.patience, console)
+            run = _measure(host, root, options, console)
         report.show(run, console)
         console.print(f"record: {report.save(run, options.output)}", soft_wrap=True)
     except LifebuoyError as error:
@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long to wait for a quiet machine before each measurement (default 30)",
     )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="a catalogue whose default image is measured (default: the lab's, built if missing)",
+    )
     parser.add_argument("--output", type=Path, default=Path("bench-output"), help="for the record")
     return parser
 
@@ -69,10 +75,10 @@ def _count(text: str) -> int:
     return number
 
 
-def _measure(host: Host, root: Path, runs: int, patience_s: float, console: Console) -> report.Run:
+def _measure(host: Host, root: Path, options: argparse.Namespace, console: Console) -> report.Run:
     began = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     base = cache.folder(os.environ)
-    catalogue = Catalogue(images.get(base, console.print))
+    catalogue = Catalogue(options.images or images.get(base, console.print))
     built = guest.get(base, Layout.BIOS, console.print)
     facts = machine.look(host, root / "cache")
     image = catalogue.get()
@@ -96,9 +102,9 @@ def _measure(host: Host, root: Path, runs: int, patience_s: float, console: Cons
     )
     try:
         rounds = []
-        for number in range(1, runs + 1):
-            console.print(f"round {number} of {runs}")
-            rounds.append(subjects.round(patience_s))
+        for number in range(1, options.runs + 1):
+            console.print(f"round {number} of {options.runs}")
+            rounds.append(subjects.round(options.patience))
     finally:
         subjects.domain.destroy()
     return report.Run(began, facts, image.size_bytes, placed, tuple(rounds))

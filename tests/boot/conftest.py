@@ -53,12 +53,13 @@ def quick(
 @pytest.fixture
 def define(embedded: Host) -> Iterator[Define]:
     """Defines instances on the embedded host that are gone after the test, with their media."""
-    made: list[Domain] = []
+    made: dict[str, Domain] = {}
 
     def settle(xml: str) -> Domain:
-        made.append(machine.settled(embedded, xml))
-        return made[-1]
+        domain = machine.settled(embedded, xml)
+        made[domain.uuid] = domain
+        return domain
 
     yield settle
-    for domain in made:
+    for domain in made.values():
         machine.forget(embedded, domain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,9 @@ from lab import emulator
 from lifebuoy.hypervisor import Host
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.plan import EnterRequest
+from lifebuoy.rescue import media
+from lifebuoy.rescue.access import Seen
+from lifebuoy.rescue.definition import plan_bus
 from tests.boot import machine
 from tests.boot.machine import Define
 from tests.boot.visit import READY_S, visit
@@ -109,6 +113,7 @@ DISKS: Final = {
     Q35: {"virtio": 65, "scsi": 66, "sata": 67, "usb": 68},
 }
 NVME_MIB: Final = 69
+FILLER: Final = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
 
 
 @pytest.mark.parametrize("kind", DISKS, ids=lambda kind: kind.type)
@@ -125,7 +130,7 @@ def test_disks_on_every_bus_are_seen_and_can_be_written(
     xml = kind.of("disks", model, *disks)
     domain = define(with_nvme(xml, files["nvme"]))
     with visit(context, domain, EnterRequest("disks", PASSWORD)) as stay, stay.shell() as shell:
-        shell("udevadm settle -t 60")
+        shell("until [ -e /run/lifebuoy/devices ]; do sleep 0.1; done; udevadm settle -t 60")
         seen = {
             int(size) >> 20: name
             for name, size in (
@@ -140,10 +145,41 @@ def test_disks_on_every_bus_are_seen_and_can_be_written(
         assert path.read_bytes().startswith(f"written on {bus}".encode())
 
 
+def test_where_every_other_bus_is_full_usb_carries_the_image_and_the_seed(
+    context: Context, define: Define
+) -> None:
+    # With every address given, libvirt does not add a bridge with more places by itself.
+    nearly = define(crowded()).xml(secure=True)
+    (free,) = {f"{slot:#04x}" for slot in range(2, 32)} - set(re.findall(r"slot='(0x..)'", nearly))
+    last = FILLER.replace("</rng>", f"<address type='pci' slot='{free}'/></rng>")
+    domain = define(machine.with_devices(nearly, last))
+    before = machine.facts(domain)
+    assert plan_bus(before.definition) == "usb"
+    with visit(context, domain, EnterRequest("crowded", PASSWORD)) as stay, stay.shell() as shell:
+        assert stay.entered.seen == Seen(agent=True, ssh=True)
+        assert stay.context.host.store.find(media.seed_name(stay.stay.session)) is None
+        assert shell("hostname") == "crowded-rescue\n"
+        start = stay.start_number()
+        stay.domain.monitor("system_reset")  # the seed's drive is gone now
+        stay.wait_restarted(start)
+    assert machine.facts(domain) == before and machine.stay_media(context.host) == []
+
+
+def crowded() -> str:
+    """A machine with no free place on IDE, one on PCI and no SCSI, but with USB."""
+    drives = [
+        f"<disk type='file' device='cdrom'><target dev='{name}' bus='ide'/><readonly/></disk>"
+        for name in ("hda", "hdb", "hdc", "hdd")
+    ]
+    usb = "<controller type='usb' model='qemu-xhci'/>"
+    agent = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+    return I440FX.of("crowded", usb, agent, *drives, *[FILLER] * 24)
+
+
 def with_nvme(xml: str, path: Path) -> str:
     """libvirt has no NVMe disks on files; people who want one write it like this."""
     arguments = ["-drive", f"if=none,id=nvme0,format=raw,file={path}"]
-    arguments += ["-device", "nvme,drive=nvme0,serial=nvme-0"]
+    arguments += ["-device", "nvme,drive=nvme0,serial=nvme-0,addr=0x1a"]
     passed = "".join(f"<qemu:arg value='{argument}'/>" for argument in arguments)
     return xml.replace(
         "<domain type='qemu'>",

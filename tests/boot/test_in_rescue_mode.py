@@ -29,6 +29,8 @@ from tests.libvirt.command import until
 NAME: Final = "patient"
 PASSWORD: Final = "Rescue-Me-2026"
 NEW_PASSWORD: Final = "Once-More-2027"
+#: Run in the very moment in which rescue mode is reached.
+AT_ONCE: Final = b"system-mount && cat /mnt/vm1/etc/hostname && system-umount"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def stay(
     disk = guest.overlay(built.base, tmp_path_factory.mktemp("patient") / "disk.qcow2")
     domain = machine.settled(embedded, machine.of_guest(Layout.BIOS, disk, name=NAME))
     try:
-        with visit(context, domain, EnterRequest(NAME, PASSWORD)) as visited:
+        with visit(context, domain, EnterRequest(NAME, PASSWORD, script=AT_ONCE)) as visited:
             yield visited
     finally:
         machine.forget(embedded, domain)
@@ -84,6 +86,14 @@ def test_its_own_disk_has_its_own_name_and_root_logs_in_on_a_system_that_says_wh
         notice = shell("cat /etc/motd")
     assert "rescue system" in notice and "救援系统" in notice
     assert stay.entered.access.fingerprint in notice
+
+
+def test_the_system_on_the_disk_can_be_mounted_as_soon_as_rescue_mode_is_reached(
+    stay: Visit,
+) -> None:
+    done = stay.entered.script
+    assert done is not None and done.status == 0, done
+    assert done.stdout == b"lab-bios\n"
 
 
 def test_system_mount_chroot_and_umount_do_what_they_print(stay: Visit) -> None:

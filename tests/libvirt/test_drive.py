@@ -58,6 +58,12 @@ def test_only_drives_are_emptied() -> None:
         drive.emptied(DEFINITION, "vda", "vm")
 
 
+def test_a_drive_on_usb_goes_with_its_medium_others_stay() -> None:
+    assert not drive.cannot_be_empty(drive.emptied(DEFINITION, "sda", "vm"))
+    on_usb = DEFINITION.replace("bus='sata'", "bus='usb'")
+    assert drive.cannot_be_empty(drive.emptied(on_usb, "sda", "vm"))
+
+
 def test_a_tray_shut_by_the_guest_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = Raw()
     monkeypatch.setattr(libvirt_qemu, "qemuMonitorCommand", raw.monitor)

@@ -74,6 +74,18 @@ def test_the_ejected_media_are_no_edit() -> None:
     assert changes.keep(original, rescue, current) == original
 
 
+def test_the_seeds_drive_gone_with_its_medium_is_no_edit_but_the_images_is() -> None:
+    original, rescue = stay_in("direct-kernel")
+    for serial, is_edit in (("lifebuoy-seed", False), ("lifebuoy-rescue", True)):
+        root = parse(rescue)
+        for disk in root.findall("devices/disk"):
+            if disk.findtext("serial") == serial:
+                disk.getparent().remove(disk)  # type: ignore[union-attr]
+        current = etree.tostring(root, encoding="unicode")
+        assert (changes.diff(rescue, current) != []) is is_edit
+        assert changes.keep(original, rescue, current) == original
+
+
 def test_another_medium_in_our_drive_is_an_edit_that_is_shown_and_not_kept() -> None:
     original, rescue = stay_in("direct-kernel")
     current = edited(rescue, "/pool/rescue.iso", "/home/me/other.iso")

@@ -256,7 +256,8 @@ class Domain:
     def eject(self, target_dev: str) -> None:
         """Take the medium out of the CD-ROM drive ``target_dev``, now and for the next start.
 
-        Forced, as a tray that the guest holds shut would time out.
+        Forced, as a tray that the guest holds shut would time out. A drive on USB, which cannot be
+        empty, goes with its medium.
         """
         disk = drive.emptied(self.xml(), target_dev, self.name)
         flags = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
@@ -265,7 +266,10 @@ class Domain:
         if self.active:
             flags |= libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
         with self._doing(f"eject the medium in '{target_dev}' of"):
-            drive.update(self._raw, disk, target_dev, flags)
+            if drive.cannot_be_empty(disk):
+                self._raw.detachDeviceFlags(disk, flags & ~libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE)
+            else:
+                drive.update(self._raw, disk, target_dev, flags)
 
     def screenshot_png(self) -> bytes:
         """What its screen shows."""

@@ -38,6 +38,11 @@ def emptied(definition: str, target_dev: str, name: str) -> str:
     return etree.tostring(disk, encoding="unicode")
 
 
+def cannot_be_empty(disk: str) -> bool:
+    """Whether the drive goes with its medium: QEMU shows a CD-ROM on USB as a stick. Pure."""
+    return etree.fromstring(disk).find("target[@bus='usb']") is not None
+
+
 def update(raw: Any, disk: str, target_dev: str, flags: int) -> None:
     """Change the drive of the raw domain to ``disk``.
 

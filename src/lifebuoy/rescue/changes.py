@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import unified_diff
 
-from lifebuoy.rescue.cdrom import is_ours
+from lifebuoy.rescue.cdrom import SEED_SERIAL, is_ours
 from lifebuoy.rescue.definition import original_of
 from lifebuoy.rescue.markup import (
     Element,
@@ -94,11 +94,17 @@ def _sort_controllers(root: Element) -> None:
 
 
 def _ignore_ejection(before: Element, after: Element) -> None:
-    """Make our CD-ROMs equal where the only difference is that the medium is out.
+    """Make our CD-ROMs equal where the only difference is that the medium is out, or the seed's
+    drive with it, as on USB.
 
     Another medium put in by somebody stays a difference.
     """
     defined = {_serial(disk): disk for disk in before.findall("devices/disk") if is_ours(disk)}
+    seed = defined.get(SEED_SERIAL)
+    if seed is not None and not any(
+        _serial(disk) == SEED_SERIAL for disk in after.findall("devices/disk")
+    ):
+        remove(seed)
     for disk in after.findall("devices/disk"):
         ours = defined.get(_serial(disk))
         if ours is None or not is_ours(disk):
