@@ -48,6 +48,9 @@ OFFERED: Final = frozenset(
         Action.STOP,
         Action.REBOOT,
         Action.CONSOLE,
+        Action.BACKUP_CREATE,
+        Action.BACKUP_RESTORE,
+        Action.BACKUP_DELETE,
         Action.ENTER_RESCUE,
         Action.EXIT_RESCUE,
     }

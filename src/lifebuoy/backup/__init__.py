@@ -1,0 +1,1 @@
+"""Backup points: which files make them up, what may be merged, what is refused. Decides only."""
