@@ -58,8 +58,10 @@ def _machine(name: str, like: str, files: Mapping[str, tuple[str, str]]) -> str:
     etree.SubElement(root, "name").text = name
     etree.SubElement(root, "memory", unit="MiB").text = "64"
     kind = model.find("os/type")
-    attributes = {} if kind is None else {k: v for k, v in kind.attrib.items() if k == "arch"}
-    etree.SubElement(etree.SubElement(root, "os"), "type", attributes).text = "hvm"
+    system = etree.SubElement(etree.SubElement(root, "os"), "type")
+    system.text = "hvm"
+    if kind is not None and kind.get("arch"):
+        system.set("arch", str(kind.get("arch")))
     devices = etree.SubElement(root, "devices")
     emulator = model.findtext("devices/emulator")
     if emulator:
@@ -72,6 +74,7 @@ def _machine(name: str, like: str, files: Mapping[str, tuple[str, str]]) -> str:
         etree.SubElement(disk, "driver", name="qemu", type=image_format)
         etree.SubElement(disk, "source", file=path)
         etree.SubElement(disk, "target", dev=target, bus="scsi")
-        place = {"controller": "0", "bus": "0", "target": str(number), "unit": "0"}
-        etree.SubElement(disk, "address", type="drive", **place)
+        place = etree.SubElement(disk, "address", type="drive", controller="0", bus="0")
+        place.set("target", str(number))
+        place.set("unit", "0")
     return etree.tostring(root, encoding="unicode")

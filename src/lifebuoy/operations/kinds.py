@@ -16,6 +16,11 @@ _WHERE: Final = {
     "rescue-exit": ("lifebuoy.operations.leave", "LEAVE"),
     "start": ("lifebuoy.operations.power", "START"),
     "stop": ("lifebuoy.operations.power", "STOP"),
+    "backup-create": ("lifebuoy.operations.backup_create", "CREATE"),
+    "backup-restore": ("lifebuoy.operations.backup_restore", "RESTORE"),
+    "backup-undo": ("lifebuoy.operations.backup_restore", "UNDO"),
+    "backup-delete": ("lifebuoy.operations.backup_delete", "DELETE"),
+    "backup-tidy": ("lifebuoy.operations.backup_delete", "TIDY"),
     "reboot": ("lifebuoy.operations.power", "REBOOT"),
 }
 
