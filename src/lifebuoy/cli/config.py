@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from lifebuoy.cli import options, output
+from lifebuoy.cli import columns, options, output
+from lifebuoy.cli.columns import Cell
 from lifebuoy.cli.session import of
 from lifebuoy.settings import reading
 from lifebuoy.settings.values import Origin
@@ -42,15 +41,9 @@ def show(context: typer.Context, json: options.Json = False) -> None:
         output.print_json({"file": found.path, "settings": found.origins})
     else:
         output.say(f"file: {found.path}" + ("" if found.path.exists() else "  (not there)"), "")
-        output.out().print(_table(found.origins))
+        columns.show(("SETTING", "VALUE", "FROM"), map(_row, found.origins))
 
 
-def _table(origins: tuple[Origin, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("SETTING", "VALUE", "FROM"):
-        table.add_column(title, overflow="fold")
-    for origin in origins:
-        value = "" if origin.value in (None, "") else str(origin.value)
-        source = Text(origin.source, "dim" if origin.source == "default" else "")
-        table.add_row(origin.key, Text(output.clean(value)), source)
-    return table
+def _row(origin: Origin) -> tuple[str, str, Cell]:
+    value = "" if origin.value in (None, "") else str(origin.value)
+    return origin.key, value, Cell(origin.source, "dim" if origin.source == "default" else "")

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from lifebuoy.cli import options, output
+from lifebuoy.cli import columns, options, output
 from lifebuoy.cli.complete import host_names
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import CannotConnect, HostSilent
@@ -90,12 +90,8 @@ def list_(context: typer.Context, json: options.Json = False) -> None:
     elif not hosts:
         output.say("No host is configured. Add one: lifebuoy host add NAME URI")
     else:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("NAME", "URI", "POOL"):
-            table.add_column(title, overflow="fold")
-        for place in hosts:
-            table.add_row(place.name, place.uri, place.pool)
-        output.out().print(table)
+        rows = [(place.name, place.uri, place.pool) for place in hosts]
+        columns.show(("NAME", "URI", "POOL"), rows)
 
 
 @app.command("remove", epilog="Example:\n\n$ lifebuoy host remove web")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from lifebuoy.cli import listing, options, output, rescue_status
 from lifebuoy.cli.listing import Listed
@@ -40,7 +38,7 @@ def list_(
     elif not any(one.instances for one in listed):
         output.say(f"There are no instances on {', '.join(one.name for one in listed)}.")
     else:
-        output.out().print(_table(listed))
+        _table(listed)
     listing.end(listed, quiet=json)
 
 
@@ -84,27 +82,20 @@ def as_json(result: InstanceDetails) -> dict[str, object]:
     }
 
 
-def _table(listed: list[Listed]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    if many := any(one.host for one in listed):
-        table.add_column("HOST", overflow="fold")
-    for title in ("ID", "NAME", "STATE", "MEMORY", "AUTOSTART", "SINCE", "IMAGE"):
-        table.add_column(title, overflow="fold", justify="right" if title == "MEMORY" else "left")
-    for host, found in listing.rows(listed):
-        state = Text(found.state, _STYLES.get(found.state, "bold yellow"))
-        if found.problem:
-            state.append(f"  ({found.problem})", "red")
-        table.add_row(
-            *([host] if many else []),
+def _table(listed: list[Listed]) -> None:
+    listing.show(
+        listed,
+        ("ID", "NAME", "STATE", "MEMORY", "AUTOSTART", "SINCE", "IMAGE"),
+        lambda found: (
             "-" if found.id is None else str(found.id),
             found.name,
-            state,
+            listing.state(found, _STYLES.get(found.state, "bold yellow")),
             f"{found.memory_mib} MiB",
             "yes" if found.autostart else "no",
             found.since,
             found.image,
-        )
-    return table
+        ),
+    )
 
 
 def _rows(result: InstanceDetails) -> list[tuple[str, object]]:

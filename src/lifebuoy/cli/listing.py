@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import typer
 
-from lifebuoy.cli import output
+from lifebuoy.cli import columns, output
+from lifebuoy.cli.columns import Cell
 from lifebuoy.cli.session import Session
 from lifebuoy.errors import BadInput, LifebuoyError
 from lifebuoy.hypervisor import Host
@@ -54,6 +55,27 @@ def of_hosts(session: Session, question: Question, timeout_s: float | None) -> l
             )
             for answer in fleet.ask(question)
         ]
+
+
+def show(
+    listed: list[Listed],
+    titles: Sequence[str],
+    row: Callable[[InstanceSummary], Sequence[str | Cell]],
+) -> None:
+    """Print the lists as one; with a column for the hosts where they have names."""
+    many = any(one.host for one in listed)
+    columns.show(
+        ["HOST", *titles] if many else titles,
+        ([host, *row(found)] if many else row(found) for host, found in rows(listed)),
+        right=("MEMORY",),
+    )
+
+
+def state(found: InstanceSummary, style: str = "") -> Cell:
+    """Its state, and why that cannot be trusted, if so."""
+    if found.problem:
+        return Cell(f"{found.state}  ({found.problem})", "red")
+    return Cell(found.state, style)
 
 
 def rows(listed: list[Listed]) -> Iterator[tuple[str, InstanceSummary]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typer
-from rich.table import Table
 
 from lifebuoy.cli import access, listing, options, output
 from lifebuoy.cli.listing import Listed
@@ -55,7 +54,7 @@ def list_(
     elif not any(one.instances for one in listed):
         output.say("No instance is in rescue mode.")
     else:
-        output.out().print(_table(listed))
+        _table(listed)
     listing.end(listed, quiet=json)
 
 
@@ -106,20 +105,15 @@ def _show(session: Session, result: RescueStatus) -> None:
         output.say(output.diff_text(result.edits))
 
 
-def _table(listed: list[Listed]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    if many := any(one.host for one in listed):
-        table.add_column("HOST", overflow="fold")
-    for title in ("NAME", "STATE", "MACHINE", "SINCE", "IMAGE"):
-        table.add_column(title, overflow="fold")
-    for host, found in listing.rows(listed):
-        note = f"  ({found.problem})" if found.problem else ""
-        table.add_row(
-            *([host] if many else []),
+def _table(listed: list[Listed]) -> None:
+    listing.show(
+        listed,
+        ("NAME", "STATE", "MACHINE", "SINCE", "IMAGE"),
+        lambda found: (
             found.name,
-            found.state + note,
+            listing.state(found),
             found.run_state,
             found.since,
             found.image,
-        )
-    return table
+        ),
+    )

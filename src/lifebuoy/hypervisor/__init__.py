@@ -11,6 +11,7 @@ from lifebuoy.hypervisor.check import CheckItem, check_host
 from lifebuoy.hypervisor.connection import connect
 from lifebuoy.hypervisor.console import SerialConsole
 from lifebuoy.hypervisor.domain import Domain, ShutdownMode
+from lifebuoy.hypervisor.glance import Glance
 from lifebuoy.hypervisor.graphics import Graphics
 from lifebuoy.hypervisor.hop import SshHop
 from lifebuoy.hypervisor.host import Host, HostVersions
@@ -26,6 +27,7 @@ __all__ = [
     "Completed",
     "Domain",
     "FileSystem",
+    "Glance",
     "Graphics",
     "Host",
     "HostVersions",

@@ -22,21 +22,13 @@ from lifebuoy.hypervisor.agent import Agent
 from lifebuoy.hypervisor.console import SerialConsole
 from lifebuoy.hypervisor.graphics import Graphics
 from lifebuoy.hypervisor.link import Link
+from lifebuoy.hypervisor.runstate import run_state
 from lifebuoy.hypervisor.translation import as_ours, code, translated
+from lifebuoy.interruption import sleep
 from lifebuoy.model import RunState
 
 _POLL_S: Final = 0.1
 _CUT_DEADLINE_S: Final = 20.0
-
-_RUN_STATES: Final = {
-    libvirt.VIR_DOMAIN_RUNNING: RunState.RUNNING,
-    libvirt.VIR_DOMAIN_BLOCKED: RunState.RUNNING,
-    libvirt.VIR_DOMAIN_SHUTDOWN: RunState.RUNNING,
-    libvirt.VIR_DOMAIN_PAUSED: RunState.PAUSED,
-    libvirt.VIR_DOMAIN_PMSUSPENDED: RunState.PAUSED,
-    libvirt.VIR_DOMAIN_SHUTOFF: RunState.STOPPED,
-    libvirt.VIR_DOMAIN_CRASHED: RunState.CRASHED,
-}
 
 
 class ShutdownMode(StrEnum):
@@ -93,10 +85,7 @@ class Domain:
     def run_state(self) -> RunState:
         """What the hypervisor says of it."""
         with self._doing("look at"):
-            state, reason = self._raw.state(0)
-        if (state, reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_CRASHED):
-            return RunState.CRASHED
-        return _RUN_STATES.get(state, RunState.STOPPED)
+            return run_state(self._raw)
 
     @property
     def has_managed_save(self) -> bool:
@@ -240,7 +229,7 @@ class Domain:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(_POLL_S, left))
+            sleep(min(_POLL_S, left))
 
     def set_poweroff_action_destroy(self) -> None:
         """From now on a power-off inside ends the running machine (only this run of it)."""

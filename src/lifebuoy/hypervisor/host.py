@@ -18,6 +18,7 @@ from platformdirs import user_data_path
 from lifebuoy.errors import BadInput, HostTrouble, InstanceNotFound
 from lifebuoy.hypervisor.domain import Domain
 from lifebuoy.hypervisor.folder import FolderStore
+from lifebuoy.hypervisor.glance import Glance, glances
 from lifebuoy.hypervisor.hop import SshHop
 from lifebuoy.hypervisor.hostfiles import HostFiles
 from lifebuoy.hypervisor.link import Link
@@ -108,6 +109,10 @@ class Host:
         with translated("list the instances"):
             found = [self._domain(raw) for raw in self._link.conn.listAllDomains(0)]
             return sorted(found, key=lambda domain: domain.name)
+
+    def glances(self, namespace: str) -> list[Glance]:
+        """All domains by name, with the metadata element of ``namespace``; cheap."""
+        return glances(self._link, namespace)
 
     def domain(self, ref: str) -> Domain:
         """The domain of that name, UUID or id, tried in this order.

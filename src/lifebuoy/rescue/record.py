@@ -29,8 +29,10 @@ def erase(domain: Domain) -> None:
 
 def state_of(domain: Domain, stay: Stay | None) -> InstanceState:
     """The state users see: the phase of the stay, else whether it runs."""
-    if stay is not None:
-        return stay.phase.state
-    if domain.run_state() in {RunState.RUNNING, RunState.PAUSED}:
-        return InstanceState.RUNNING
-    return InstanceState.STOPPED
+    return stay.phase.state if stay is not None else state_outside(domain.run_state())
+
+
+def state_outside(run_state: RunState) -> InstanceState:
+    """The state users see of an instance that is not in rescue mode."""
+    runs = run_state in {RunState.RUNNING, RunState.PAUSED}
+    return InstanceState.RUNNING if runs else InstanceState.STOPPED
