@@ -1,29 +1,64 @@
-"""Backup points on the embedded driver: what disks read as, what is defined, what is left."""
+"""Backup points on real QEMU: what disks read as, what is defined, what is left. By the embedded
+driver's plain files, and by a daemon's storage pools."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lifebuoy.hypervisor import Host
+from tests.conftest import DAEMON_USER, Daemon
 from tests.libvirt.backups import Desk, contents, definition, disk, settled, write
 
-
-@pytest.fixture
-def desk(embedded: Host, tmp_path: Path) -> Iterator[Desk]:
-    """An instance with a qcow2 and a raw disk that hold something."""
-    files = {"vda": (tmp_path / "one.qcow2", "qcow2"), "vdb": (tmp_path / "two.img", "raw")}
-    for path, form in files.values():
-        write(disk(path, form), form, (1, 0, 4), (2, 8, 2))
-    domain = settled(embedded, definition("lb-backup", files))
-    yield Desk(embedded, domain, tmp_path)
-    domain.destroy()
-    domain.undefine(keep_nvram=False)
+#: Makes a desk over an instance with these disks: format by target.
+Desks = Callable[..., Desk]
 
 
-def test_a_point_is_gone_back_to_block_by_block_and_leaves_no_trace(desk: Desk) -> None:
+@pytest.fixture(params=["embedded", "session"])
+def desks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desks]:
+    """On each driver in turn."""
+    host: Host
+    if request.param == "embedded":
+        host, folder = request.getfixturevalue("embedded"), tmp_path / "disks"
+        folder.mkdir()
+    else:
+        daemon: Daemon = request.getfixturevalue("daemon")
+        host, folder = request.getfixturevalue("session_host"), daemon.home / tmp_path.name
+        folder.mkdir()
+        os.chown(folder, DAEMON_USER, DAEMON_USER)
+    made: list[Desk] = []
+
+    def make(**formats: str) -> Desk:
+        files = {target: (folder / f"{target}.img", form) for target, form in formats.items()}
+        for number, (path, form) in enumerate(files.values()):
+            write(disk(path, form), form, (1 + number, 0, 4), (20 + number, 8, 2))
+            if request.param == "session":
+                os.chown(path, DAEMON_USER, DAEMON_USER)
+        domain = settled(host, definition(f"lb-backup-{len(made)}", files))
+        made.append(Desk(host, domain, folder))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.domain.destroy()
+        desk.domain.undefine(keep_nvram=False)
+
+
+def files_of(desk: Desk) -> list[str]:
+    return sorted(path.name for path in desk.folder.iterdir() if path.name.endswith("img"))
+
+
+def left_behind(desk: Desk) -> list[str]:
+    """What is there beside the disks: overlays, lists, copies of variables, locks."""
+    beside = [path.name for path in desk.folder.iterdir() if "lifebuoy" in path.name]
+    return beside + [one.name for one in desk.host.store.list() if one.name.startswith("backup")]
+
+
+def test_a_point_is_gone_back_to_block_by_block_and_leaves_no_trace(desks: Desks) -> None:
+    desk = desks(vda="qcow2", vdb="raw")
     before, defined = contents(desk.domain), desk.domain.xml(secure=True)
     point = desk.create("first")
     desk.write("vda", (3, 1, 8))
@@ -43,5 +78,4 @@ def test_a_point_is_gone_back_to_block_by_block_and_leaves_no_trace(desk: Desk) 
     desk.delete(point)
     assert contents(desk.domain) == kept
     assert desk.domain.xml(secure=True) == defined
-    assert sorted(path.name for path in desk.folder.iterdir()) == ["one.qcow2", "two.img"]
-    assert [one.name for one in desk.host.store.list() if "backup" in one.name] == []
+    assert left_behind(desk) == []

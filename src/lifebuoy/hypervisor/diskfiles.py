@@ -39,6 +39,9 @@ class DiskFiles(Protocol):
     def look(self, path: str) -> DiskFile | None:
         """The file, or None if there is none."""
 
+    def look_all(self, paths: list[str]) -> dict[str, DiskFile]:
+        """Those of these files that are there, by path."""
+
     def header(self, path: str) -> bytes:
         """Its first bytes, see ``imageheader``.
 
@@ -94,3 +97,6 @@ class DiskFiles(Protocol):
             NotFound: no such pool, or no such folder.
             Refused: a pool that has no folder.
         """
+
+    def volume_path(self, pool: str, volume: str) -> str:
+        """The path of a pool's volume; empty if there is none."""

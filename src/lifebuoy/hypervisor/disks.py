@@ -14,6 +14,7 @@ from lifebuoy.hypervisor.blockjobs import BlockJobs
 from lifebuoy.hypervisor.diskfiles import DiskFiles
 from lifebuoy.hypervisor.host import Host
 from lifebuoy.hypervisor.localdisks import LocalDisks
+from lifebuoy.hypervisor.pooldisks import PoolDisks
 
 MERGER_PREFIX: Final = "lifebuoy-merge-"
 
@@ -22,7 +23,7 @@ def disk_files(host: Host) -> DiskFiles:
     """The files of disks on ``host``."""
     if host.is_embedded:
         return LocalDisks()
-    raise NotImplementedError
+    return PoolDisks(host._link)
 
 
 @contextmanager

@@ -15,14 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
-import libvirt
-
 from lifebuoy.errors import BadInput, HostTrouble, NotFound
 from lifebuoy.hypervisor import poolxml, streams
+from lifebuoy.hypervisor.folderpool import pool_over, volume_in
 from lifebuoy.hypervisor.link import Link
-from lifebuoy.hypervisor.poolsetup import refresh
 from lifebuoy.hypervisor.storage import PRIVATE_MODE
-from lifebuoy.hypervisor.translation import as_ours, code, translated, translated_io
+from lifebuoy.hypervisor.translation import translated, translated_io
 
 _Result = TypeVar("_Result")
 _TRIES: Final = 3
@@ -163,43 +161,8 @@ def _replace(path: Path, draft: Path, data: bytes) -> bool:
 def _volume(conn: Any, path: str) -> Iterator[tuple[Any, Any | None]]:
     """The pool over the file's folder and the file's volume, or None if there is no such file."""
     file = PurePosixPath(path)
-    with _pool_over(conn, str(file.parent)) as pool:
-        try:
-            volume = pool.storageVolLookupByName(file.name)
-        except libvirt.libvirtError as exc:
-            if code(exc) != libvirt.VIR_ERR_NO_STORAGE_VOL:
-                raise as_ours(exc, f"look for '{path}'", error=HostTrouble) from exc
-            volume = None
-        yield pool, volume
-
-
-@contextmanager
-def _pool_over(conn: Any, folder: str) -> Iterator[Any]:
-    """An active, fresh pool over ``folder``: the one there is, or one of ours for the block."""
-    pool, ours = _find_or_make(conn, folder)
-    try:
-        refresh(pool)
-        yield pool
-    finally:
-        if ours:
-            with translated(f"close the storage pool over '{folder}'"):
-                pool.destroy()
-
-
-def _find_or_make(conn: Any, folder: str) -> tuple[Any, bool]:
-    try:
-        pool = conn.storagePoolLookupByTargetPath(folder)
-        if pool.isActive():
-            return pool, False
-        with translated(f"start the storage pool over '{folder}'"):
-            pool.create(0)
-        return pool, True
-    except libvirt.libvirtError as exc:
-        if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
-            raise as_ours(exc, f"look for a storage pool over '{folder}'") from exc
-    xml = poolxml.directory_pool(f"lifebuoy-{secrets.token_hex(4)}", folder)
-    with translated(f"open '{folder}' on the host", error=HostTrouble):
-        return conn.storagePoolCreateXML(xml, 0), True
+    with pool_over(conn, str(file.parent)) as pool:
+        yield pool, volume_in(pool, file.name)
 
 
 def _fitting(pool: Any, volume: Any | None, name: str, size: int) -> Any:

@@ -41,6 +41,9 @@ class LocalDisks:
             access=Access(found.st_uid, found.st_gid, found.st_mode & 0o7777),
         )
 
+    def look_all(self, paths: list[str]) -> dict[str, DiskFile]:
+        return {path: file for path in paths if (file := self.look(path)) is not None}
+
     def header(self, path: str) -> bytes:
         with translated_io(f"read '{path}'"):
             try:
@@ -99,6 +102,9 @@ class LocalDisks:
         if not Path(pool).is_dir():
             raise NotFound(f"no folder '{pool}' on the host")
         return pool
+
+    def volume_path(self, pool: str, volume: str) -> str:
+        return ""
 
 
 @contextmanager

@@ -28,6 +28,50 @@ def raw_volume(name: str, size: int, access: etree._Element) -> str:
     return etree.tostring(volume, encoding="unicode")
 
 
+def overlay(name: str, base: str, base_format: str, access: etree._Element) -> str:
+    """A qcow2 file over ``base``; without a size of its own it has exactly that of its base."""
+    volume = etree.Element("volume")
+    etree.SubElement(volume, "name").text = name
+    volume.append(_qcow2(access))
+    backing = etree.SubElement(volume, "backingStore")
+    etree.SubElement(backing, "path").text = base
+    etree.SubElement(backing, "format", type=base_format)
+    return etree.tostring(volume, encoding="unicode")
+
+
+def sparse(name: str, image_format: str, capacity: int, access: etree._Element) -> str:
+    """A file for a disk of ``capacity`` bytes that takes no room yet."""
+    volume = etree.Element("volume")
+    etree.SubElement(volume, "name").text = name
+    etree.SubElement(volume, "capacity", unit="bytes").text = str(capacity)
+    etree.SubElement(volume, "allocation", unit="bytes").text = "0"
+    if image_format == "qcow2":
+        volume.append(_qcow2(access))
+    else:
+        target = etree.SubElement(volume, "target")
+        etree.SubElement(target, "format", type=image_format)
+        target.append(access)
+    return etree.tostring(volume, encoding="unicode")
+
+
+def _qcow2(access: etree._Element) -> etree._Element:
+    """Version 3, which knows zeros: libvirt's own default may be the older one."""
+    target = etree.Element("target")
+    etree.SubElement(target, "format", type="qcow2")
+    etree.SubElement(target, "compat").text = "1.1"
+    etree.SubElement(target, "features")
+    target.append(access)
+    return target
+
+
+def owned(uid: int, gid: int, mode: int) -> etree._Element:
+    """``<permissions>`` with an owner, too."""
+    element = permissions(mode)
+    etree.SubElement(element, "owner").text = str(uid)
+    etree.SubElement(element, "group").text = str(gid)
+    return element
+
+
 def permissions(mode: int) -> etree._Element:
     """``<permissions>`` with a mode alone; the owner is libvirt's choice."""
     element = etree.Element("permissions")

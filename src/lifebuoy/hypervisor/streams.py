@@ -24,6 +24,29 @@ def receive(conn: Any, begin: Callable[[Any], object]) -> bytes:
     return b"".join(parts)
 
 
+def pour(
+    conn: Any,
+    begin: Callable[[Any], object],
+    on_data: Callable[[bytes], object],
+    on_hole: Callable[[int], object],
+) -> None:
+    """All that comes through a new sparse stream, piece by piece; holes by their length."""
+    stream = conn.newStream()
+    with _aborted_on_failure(stream):
+        begin(stream)
+        stream.sparseRecvAll(
+            lambda _stream, data, _opaque: _taken(on_data, data),
+            lambda _stream, length, _opaque: _taken(on_hole, length),
+            None,
+        )
+        stream.finish()
+
+
+def _taken(take: Callable[[Any], object], what: Any) -> int:
+    take(what)
+    return 0
+
+
 def send(
     conn: Any,
     begin: Callable[[Any], object],

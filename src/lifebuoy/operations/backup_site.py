@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from lifebuoy.backup import definition, settling, shelf, tidy, turns
 from lifebuoy.backup.book import Book, Change, Content, File
+from lifebuoy.backup.definition import Disk
 from lifebuoy.backup.refusal import Found, refuse
 from lifebuoy.backup.settling import Verdict
 from lifebuoy.errors import BackupsDrifted, NoSpace, Refused
@@ -57,7 +58,7 @@ class Site:
         """Each writable disk of the definition and what is at its path."""
         users = self._users()
         found: list[Found] = []
-        for disk in definition.disks(self.domain.xml()):
+        for disk in map(self._placed, definition.disks(self.domain.xml())):
             file = self.files.look(disk.path) if disk.path and not disk.obstacle else None
             header = parse(self.files.header(disk.path)) if file else None
             size = file.size_bytes if file else 0
@@ -96,6 +97,12 @@ class Site:
             capacity_bytes=header.capacity_bytes or seen.size_bytes,
             modified=seen.modified,
         )
+
+    def _placed(self, disk: Disk) -> Disk:
+        """With the path of the volume that it names."""
+        if not disk.volume:
+            return disk
+        return replace(disk, path=self.files.volume_path(disk.pool, disk.volume))
 
     def _look(self, path: str) -> DiskFile:
         seen = self.files.look(path)

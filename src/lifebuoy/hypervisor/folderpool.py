@@ -1,0 +1,58 @@
+"""A storage pool over any folder of the host: the one there is, or a passing one of ours."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import libvirt
+
+from lifebuoy.errors import HostTrouble
+from lifebuoy.hypervisor import poolxml
+from lifebuoy.hypervisor.poolsetup import refresh
+from lifebuoy.hypervisor.translation import as_ours, code, translated
+
+
+@contextmanager
+def pool_over(conn: Any, folder: str) -> Iterator[Any]:
+    """An active, fresh pool over ``folder``; one that was made for it is gone after the block."""
+    pool, ours = _find_or_make(conn, folder)
+    try:
+        refresh(pool)
+        yield pool
+    finally:
+        if ours:
+            with translated(f"close the storage pool over '{folder}'"):
+                pool.destroy()
+
+
+def volume_in(pool: Any, name: str) -> Any | None:
+    """The volume of that name, None if there is none.
+
+    Raises:
+        HostTrouble: it cannot be looked for.
+    """
+    try:
+        return pool.storageVolLookupByName(name)
+    except libvirt.libvirtError as exc:
+        if code(exc) != libvirt.VIR_ERR_NO_STORAGE_VOL:
+            raise as_ours(exc, f"look for '{name}'", error=HostTrouble) from exc
+        return None
+
+
+def _find_or_make(conn: Any, folder: str) -> tuple[Any, bool]:
+    try:
+        pool = conn.storagePoolLookupByTargetPath(folder)
+        if pool.isActive():
+            return pool, False
+        with translated(f"start the storage pool over '{folder}'"):
+            pool.create(0)
+        return pool, True
+    except libvirt.libvirtError as exc:
+        if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
+            raise as_ours(exc, f"look for a storage pool over '{folder}'") from exc
+    xml = poolxml.directory_pool(f"lifebuoy-{secrets.token_hex(4)}", folder)
+    with translated(f"open '{folder}' on the host", error=HostTrouble):
+        return conn.storagePoolCreateXML(xml, 0), True

@@ -1,0 +1,279 @@
+"""Files of disks through libvirt's storage pools: near and far, for members of group libvirt.
+
+Any folder will do: where no pool is over it, a passing one is made for the call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Final, TypeVar
+
+import libvirt
+from lxml import etree
+
+from lifebuoy.errors import HostTrouble, LifebuoyError, NotFound, Refused
+from lifebuoy.hypervisor import imageheader, poolxml, streams
+from lifebuoy.hypervisor.diskfiles import Access, DiskFile
+from lifebuoy.hypervisor.folderpool import pool_over, volume_in
+from lifebuoy.hypervisor.link import Link
+from lifebuoy.hypervisor.storage import Progress
+from lifebuoy.hypervisor.translation import as_ours, code, message, translated
+
+_Result = TypeVar("_Result")
+_TRIES: Final = 5
+_PAUSE_S: Final = 0.2
+_POLL_S: Final = 0.5
+_RELEASE_DEADLINE_S: Final = 30.0
+_FOLDERS: Final = frozenset({"dir", "fs", "netfs"})
+
+
+class PoolDisks:
+    """``DiskFiles`` behind libvirt's storage API."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def look(self, path: str) -> DiskFile | None:
+        return self.look_all([path]).get(path)
+
+    def look_all(self, paths: list[str]) -> dict[str, DiskFile]:
+        found: dict[str, DiskFile] = {}
+        for folder in sorted({_folder(path) for path in paths}):
+            wanted = [path for path in paths if _folder(path) == folder]
+            found |= self._patiently(partial(self._seen, folder, wanted))
+        return found
+
+    def header(self, path: str) -> bytes:
+        return self._patiently(lambda: self._header(path))
+
+    def overlay(self, path: str, base: str, base_format: str, access: Access) -> None:
+        name = PurePosixPath(path).name
+        self._make(path, poolxml.overlay(name, base, base_format, _owned(access)))
+
+    def blank(self, path: str, capacity_bytes: int, access: Access) -> None:
+        name = PurePosixPath(path).name
+        self._make(path, poolxml.sparse(name, "qcow2", capacity_bytes, _owned(access)))
+
+    def copy(
+        self, source: str, source_format: str, path: str, access: Access, progress: Progress
+    ) -> str:
+        with self._link.side() as conn, pool_over(conn, _folder(source)) as from_:
+            volume = volume_in(from_, PurePosixPath(source).name)
+            if volume is None:
+                raise NotFound(f"no file '{source}' on the host")
+            capacity = int(volume.info()[1])
+            name = PurePosixPath(path).name
+            xml = poolxml.sparse(name, source_format, capacity, _owned(access))
+            with _pool_for(conn, from_, source, path) as to:
+                _refuse_taken(to, path)
+                total = int(volume.info()[2])
+                with self._watched(path, total, progress):
+                    return _cloned(to, xml, volume, source_format, path)
+
+    def digest(self, path: str, progress: Progress) -> str:
+        found = hashlib.sha256()
+        done = 0
+
+        def data(piece: bytes) -> None:
+            nonlocal done
+            found.update(piece)
+            done += len(piece)
+            progress(done, total)
+
+        def hole(length: int) -> None:
+            zeros = bytes(1 << 20)
+            while length > 0:
+                data(zeros[: min(length, len(zeros))])
+                length -= len(zeros)
+
+        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
+            volume = volume_in(pool, PurePosixPath(path).name)
+            if volume is None:
+                raise NotFound(f"no file '{path}' on the host")
+            total = poolxml.file_size(volume.XMLDesc(0))
+            sparse = libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM
+            with translated(f"read '{path}'"):
+                streams.pour(conn, lambda to: volume.download(to, 0, 0, sparse), data, hole)
+        return found.hexdigest()
+
+    def remove(self, path: str) -> None:
+        self._patiently(lambda: self._remove(path))
+
+    def free_bytes(self, folder: str) -> int:
+        return self._patiently(lambda: self._free(folder))
+
+    def folder_of(self, pool: str) -> str:
+        if pool.startswith("/"):
+            self.free_bytes(pool)
+            return pool
+        try:
+            found = self._link.conn.storagePoolLookupByName(pool)
+        except libvirt.libvirtError as exc:
+            if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
+                raise as_ours(exc, f"look for the storage pool '{pool}'") from exc
+            raise NotFound(
+                f"there is no storage pool '{pool}'", hint="virsh pool-list --all shows them"
+            ) from exc
+        with translated(f"look at the storage pool '{pool}'"):
+            root = etree.fromstring(found.XMLDesc(0))
+            if root.get("type") not in _FOLDERS:
+                raise Refused(
+                    f"the storage pool '{pool}' is no folder but of type {root.get('type')}"
+                )
+            if not found.isActive():
+                raise Refused(
+                    f"the storage pool '{pool}' is not active", hint=f"virsh pool-start {pool}"
+                )
+        return root.findtext("target/path") or ""
+
+    def volume_path(self, pool: str, volume: str) -> str:
+        try:
+            found = self._link.conn.storagePoolLookupByName(pool)
+            return str(found.storageVolLookupByName(volume).path())
+        except libvirt.libvirtError as exc:
+            if code(exc) in {libvirt.VIR_ERR_NO_STORAGE_POOL, libvirt.VIR_ERR_NO_STORAGE_VOL}:
+                return ""
+            raise as_ours(exc, f"look for volume '{volume}' of pool '{pool}'") from exc
+
+    def _seen(self, folder: str, paths: list[str]) -> dict[str, DiskFile]:
+        found: dict[str, DiskFile] = {}
+        with self._link.side() as conn, pool_over(conn, folder) as pool:
+            for path in paths:
+                volume = volume_in(pool, PurePosixPath(path).name)
+                if volume is not None and (file := _file(path, volume)) is not None:
+                    found[path] = file
+        return found
+
+    def _header(self, path: str) -> bytes:
+        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
+            volume = volume_in(pool, PurePosixPath(path).name)
+            if volume is None:
+                raise NotFound(f"no file '{path}' on the host")
+            with translated(f"read '{path}'"):
+                size = min(imageheader.HEADER_BYTES, poolxml.file_size(volume.XMLDesc(0)))
+                if not size:
+                    return b""
+                return streams.receive(conn, lambda stream: volume.download(stream, 0, size, 0))
+
+    def _make(self, path: str, xml: str) -> None:
+        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
+            _refuse_taken(pool, path)
+            with translated(f"make '{path}'"):
+                pool.createXML(xml, 0)
+
+    def _remove(self, path: str) -> None:
+        """A file that a broken-off call of ours still holds is waited for."""
+        deadline = time.monotonic() + _RELEASE_DEADLINE_S
+        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
+            while (volume := volume_in(pool, PurePosixPath(path).name)) is not None:
+                try:
+                    volume.delete(0)
+                except libvirt.libvirtError as exc:
+                    if "still" not in message(exc) or time.monotonic() > deadline:
+                        raise as_ours(exc, f"remove '{path}'") from exc
+                    time.sleep(_PAUSE_S)
+
+    def _free(self, folder: str) -> int:
+        with (
+            self._link.side() as conn,
+            pool_over(conn, folder) as pool,
+            translated(f"ask for the free space of '{folder}'"),
+        ):
+            return int(pool.info()[3])
+
+    @contextmanager
+    def _watched(self, path: str, total: int, progress: Progress) -> Iterator[None]:
+        """Tell how far the file ``path`` has grown, from a thread, while the block makes it."""
+        ended = threading.Event()
+        watcher = threading.Thread(
+            target=self._watch, args=(path, total, progress, ended), daemon=True
+        )
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join(_RELEASE_DEADLINE_S)
+        progress(total, total)
+
+    def _watch(self, path: str, total: int, progress: Progress, ended: threading.Event) -> None:
+        with suppress(libvirt.libvirtError, LifebuoyError):
+            conn = self._link.fresh()
+            try:
+                while not ended.wait(_POLL_S):
+                    with suppress(libvirt.libvirtError):
+                        done = int(conn.storageVolLookupByPath(path).info()[2])
+                        progress(min(done, total), total)
+            finally:
+                conn.close()
+
+    def _patiently(self, step: Callable[[], _Result]) -> _Result:
+        """Another caller may open or close a pool over the same folder just now: try again."""
+        for _ in range(_TRIES - 1):
+            try:
+                return step()
+            except HostTrouble:
+                time.sleep(_PAUSE_S)
+        return step()
+
+
+def _file(path: str, volume: Any) -> DiskFile | None:
+    try:
+        root = etree.fromstring(volume.XMLDesc(0))
+    except libvirt.libvirtError as exc:
+        if code(exc) == libvirt.VIR_ERR_NO_STORAGE_VOL or "No such file" in message(exc):
+            return None
+        raise as_ours(exc, f"look at '{path}'") from exc
+    target = root.find("target")
+    if target is None:
+        return None
+
+    def number(where: str, base: int = 10) -> int:
+        return int(target.findtext(f"permissions/{where}") or "0", base)
+
+    return DiskFile(
+        path=path,
+        size_bytes=int(root.findtext("physical") or root.findtext("capacity") or 0),
+        allocated_bytes=int(root.findtext("allocation") or 0),
+        modified=target.findtext("timestamps/mtime") or "",
+        access=Access(number("owner"), number("group"), number("mode", 8)),
+    )
+
+
+@contextmanager
+def _pool_for(conn: Any, source_pool: Any, source: str, path: str) -> Iterator[Any]:
+    """The pool where ``path`` is to be; that of the source where it is the same folder."""
+    if _folder(path) == _folder(source):
+        yield source_pool
+        return
+    with pool_over(conn, _folder(path)) as pool:
+        yield pool
+
+
+def _cloned(pool: Any, xml: str, volume: Any, image_format: str, path: str) -> str:
+    if image_format == "raw":  # libvirt clones no other format by reference
+        with suppress(libvirt.libvirtError):
+            pool.createXMLFrom(xml, volume, libvirt.VIR_STORAGE_VOL_CREATE_REFLINK)
+            return "cloned by the file system"
+    with translated(f"copy to '{path}'"):
+        pool.createXMLFrom(xml, volume, 0)
+    return "copied, holes kept"
+
+
+def _refuse_taken(pool: Any, path: str) -> None:
+    if volume_in(pool, PurePosixPath(path).name) is not None:
+        raise Refused(f"there is a file '{path}' already")
+
+
+def _folder(path: str) -> str:
+    return str(PurePosixPath(path).parent)
+
+
+def _owned(access: Access) -> etree._Element:
+    return poolxml.owned(access.uid, access.gid, access.mode)
