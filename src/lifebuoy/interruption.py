@@ -22,11 +22,11 @@ class CancelRequested(BaseException):
     """
 
 
-def _never() -> None:
-    """Nobody can ask."""
+def never() -> None:
+    """The check of what nobody can stop."""
 
 
-_check: ContextVar[Callable[[], None]] = ContextVar("lifebuoy_interruption", default=_never)
+_check: ContextVar[Callable[[], None]] = ContextVar("lifebuoy_interruption", default=never)
 
 
 @contextmanager

@@ -7,10 +7,13 @@ from functools import partial
 
 import typer
 
-from lifebuoy.cli import ask, options, output
+from lifebuoy.cli import ask, options, output, progress
+from lifebuoy.cli.durable import OnRecord, on_record_if_possible
 from lifebuoy.cli.session import of
 from lifebuoy.model import BootVerdict
 from lifebuoy.operations import power
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.operation import JsonObject, Kind, OperationT
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +37,13 @@ def start(
 
     In rescue mode it is refused: leave rescue mode first.
     """
-    with of(context).instance(name) as (found, name):
-        report = power.start(found, name, watch_s=watch)
+    session = of(context)
+    with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
+        if opened is None:
+            report = power.start(found, name, watch_s=watch)
+        else:
+            asked = {"watch_s": watch}
+            report = _performed(opened, found, power.START, name, asked, json).report
     if json:
         output.print_json(
             {
@@ -68,13 +76,19 @@ def stop(
     Without consent it is only asked to shut down by itself. With --consent-force it is cut off if
     it does not stop in time, which can lose data.
     """
-    request = power.StopRequest(name, stop, consent_force, stop_timeout)
-    with of(context).instance(name) as (found, name):
+    session = of(context)
+    with session.instance(name) as (found, name):
+        request = power.StopRequest(name, stop, consent_force, stop_timeout)
         if not json and output.interactive():
             check = partial(power.check_stop, found, request)
             if not ask.without_consent(check, "Do you consent to a forced shutdown?"):
                 request = replace(request, consent=True)
-        how = power.stop(found, request)
+        with on_record_if_possible(session) as opened:
+            if opened is None:
+                how = power.stop(found, request)
+            else:
+                asked = power.packed(request)
+                how = _performed(opened, found, power.STOP, name, asked, json).how
     if json:
         output.print_json({"instance": name, "action": "stop", "how": how})
     else:
@@ -86,9 +100,27 @@ def reboot(context: typer.Context, name: options.Name, json: options.Json = Fals
 
     A reboot does not read a changed definition: for that, stop and start it.
     """
-    with of(context).instance(name) as (found, name):
-        power.reboot(found, name)
+    session = of(context)
+    with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
+        if opened is None:
+            power.reboot(found, name)
+        else:
+            _performed(opened, found, power.REBOOT, name, {}, json)
     if json:
         output.print_json({"instance": name, "action": "reboot"})
     else:
         output.say(f"'{name}' was asked to reboot.")
+
+
+def _performed(
+    opened: OnRecord,
+    context: Context,
+    kind: Kind[OperationT],
+    name: str,
+    request: JsonObject,
+    json: bool,
+) -> OperationT:
+    """Done on record. One step needs no list of steps; what was left by others shows its own."""
+    opened.clear(context, kind, name, silent=json)
+    with power.told_plainly(), progress.shown(silent=True) as view:
+        return opened.perform(context, kind, name, request, view)

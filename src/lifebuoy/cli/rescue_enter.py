@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import ask, dry_run, entered, options, output, progress, script
+from lifebuoy.cli import ask, dry_run, durable, entered, options, output, progress, script
 from lifebuoy.cli.complete import image_ids
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import BadInput
 from lifebuoy.model import StopMode
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.enter import Entered, enter
+from lifebuoy.operations.enter import ENTER, Entered, Secrets, packed
 from lifebuoy.operations.plan import EnterRequest, check_input, plan
 
 _EPILOG = """Examples:
@@ -121,17 +122,21 @@ def enter_(
         script=to_run.content if to_run else b"",
     )
     check_input(request)
-    with session.instance(name) as (found, name):
+    with session.instance(name) as (found, name), ExitStack() as records:
         request = replace(request, name=name)
         if only_show:
             dry_run.show(found, request, as_json=json)
             return
+        opened = records.enter_context(durable.on_record(session))
+        opened.clear(found, ENTER, name, silent=json)
         if output.interactive() and not json:
             request = _asked(session, found, request, prompt=chosen is None, to_run=to_run)
         elif to_run and not json:
             output.note(f"script: {to_run.name}, sha256 {to_run.sha256}")
         with progress.shown(silent=json) as view:
-            result = enter(found, request, view, view.upload)
+            secrets = Secrets.of(request, plan(found, request))
+            entering = opened.perform(found, ENTER, name, packed(request), view, secrets)
+            result = entering.outcome()
     log = script.keep(session.state_dir, result, to_run) if to_run else None
     outcome = entered.Outcome(
         result, request.name, request.password if generate_password else None, to_run, log

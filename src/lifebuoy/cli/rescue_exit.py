@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from lifebuoy.cli import ask, options, output, progress
+from lifebuoy.cli import ask, durable, options, output, progress
+from lifebuoy.cli.durable import OnRecord
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import DefinitionChanged
 from lifebuoy.model import BootVerdict, ChangePolicy
-from lifebuoy.operations.leave import LeaveRequest, Left, leave
+from lifebuoy.operations.leave import LEAVE, LeaveRequest, Left, leave, packed
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +57,8 @@ def exit_(
     """
     session = of(context)
     request = LeaveRequest(name, force, changes, keep_nvram, watch)
-    left = _leave(session, request, ask_back=not json and output.interactive(), silent=json)
+    with durable.on_record_if_possible(session) as opened:
+        left = _leave(session, opened, request, as_json=json)
     if json:
         output.print_json(as_json(session.plain(name), left))
     else:
@@ -82,20 +84,25 @@ def as_json(name: str, left: Left) -> dict[str, object]:
     }
 
 
-def _leave(session: Session, request: LeaveRequest, *, ask_back: bool, silent: bool) -> Left:
+def _leave(
+    session: Session, opened: OnRecord | None, request: LeaveRequest, *, as_json: bool
+) -> Left:
     """Leave; where the definition was edited meanwhile, ask and leave as told."""
     try:
         with (
             session.instance(request.name) as (found, name),
-            progress.shown(silent=silent) as view,
+            progress.shown(silent=as_json) as view,
         ):
-            return leave(found, replace(request, name=name), view)
+            asked = replace(request, name=name)
+            if opened is None:
+                return leave(found, asked, view)
+            return opened.perform(found, LEAVE, name, packed(asked), view).outcome()
     except DefinitionChanged as error:
-        if not ask_back:
+        if as_json or not output.interactive() or request.changes is not ChangePolicy.REFUSE:
             raise
         decided = _decided(error)
     # not in the handler above: while an error is handled, Ctrl-C is not listened to
-    return _leave(session, replace(request, changes=decided), ask_back=False, silent=silent)
+    return _leave(session, opened, replace(request, changes=decided), as_json=as_json)
 
 
 def _decided(error: DefinitionChanged) -> ChangePolicy:

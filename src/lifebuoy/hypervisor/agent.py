@@ -20,6 +20,7 @@ import libvirt_qemu
 from lifebuoy.errors import AgentUnavailable, BadInput, TimedOut
 from lifebuoy.hypervisor.addresses import Address, AddressSource, interfaces_in
 from lifebuoy.hypervisor.translation import translated
+from lifebuoy.interruption import sleep
 
 MAX_STDIN: Final = 128 * 1024  # larger requests hang the agent
 _CALL_S: Final = 10
@@ -71,7 +72,7 @@ class Agent:
                 return False
             if self.ping(min(5, max(1, left))):
                 return True
-            time.sleep(min(_POLL_S, max(0, left)))
+            sleep(min(_POLL_S, max(0, left)))
         return False
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Completed:
@@ -101,7 +102,7 @@ class Agent:
                 return _completed(status)
             if time.monotonic() > deadline:
                 raise self._ended_late(pid, f"'{argv[0]}' did not end in {timeout_s:g} s")
-            time.sleep(pause)
+            sleep(pause)
             pause = min(pause * 1.5, 0.5)
 
     def _ended_late(self, pid: int, what: str) -> TimedOut:

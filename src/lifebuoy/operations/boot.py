@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from lifebuoy.errors import HostTrouble
 from lifebuoy.hypervisor import Domain, SerialConsole
+from lifebuoy.interruption import checkpoint, sleep
 from lifebuoy.model import BootVerdict
 
 _LOGIN: Final = re.compile(rb"(^|[\r\n])[^\r\n]{0,80}\blogin: ?")
@@ -51,6 +52,11 @@ class BootReport:
             seen = f", last seen: {self.last_seen}" if self.last_seen else ""
             return f"still booting after {self.seconds:.0f} s{seen}"
         return str(self.verdict)
+
+
+def report_of(facts: Mapping[str, Any]) -> BootReport:
+    """The report from what ``dataclasses.asdict`` made of one, after a way through JSON."""
+    return BootReport(**{**facts, "verdict": BootVerdict(facts["verdict"])})
 
 
 def plain(output: bytes) -> bytes:
@@ -111,8 +117,9 @@ def _report(verdict: BootVerdict, sign: str, output: bytearray, seconds: float) 
 
 def _read(serial: SerialConsole | None, output: bytearray) -> SerialConsole | None:
     """Add what the console says within a moment; None once there is no console any more."""
+    checkpoint()
     if serial is None:
-        time.sleep(_POLL_S)
+        sleep(_POLL_S)
         return None
     try:
         output += serial.read(_POLL_S)

@@ -8,6 +8,7 @@ from typing import Final
 from lifebuoy.errors import Busy, NotFound, Refused
 from lifebuoy.hypervisor import Domain, Host, MediaFile, Progress
 from lifebuoy.image import Image
+from lifebuoy.interruption import sleep
 from lifebuoy.operations import lock
 from lifebuoy.rescue import media
 
@@ -30,7 +31,7 @@ def place(host: Host, image: Image, progress: Progress | None = None) -> MediaFi
         except Busy:
             if time.monotonic() > deadline:
                 raise
-        time.sleep(_POLL_S)
+        sleep(_POLL_S)
     return found
 
 

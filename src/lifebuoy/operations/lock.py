@@ -30,35 +30,46 @@ def _prefix(uuid: str) -> str:
     return f"lock-{uuid}-"
 
 
-def holder(store: MediaStore, uuid: str) -> str | None:
-    """Who is at work on the instance, in words, or None."""
+def holder(store: MediaStore, uuid: str, *, beside: str = "") -> str | None:
+    """Who is at work on the instance, in words, or None; not who was for operation ``beside``."""
     for name in _names(store, uuid):
         facts = _facts(store, name)
-        if facts is not None and _alive(facts):
+        if (
+            facts is not None
+            and _alive(facts)
+            and not (beside and facts.get("operation") == beside)
+        ):
             return f"process {facts.get('pid')} on {facts.get('host')}, since {facts.get('since')}"
     return None
 
 
 @contextmanager
-def held(store: MediaStore, uuid: str, name: str, doing: str) -> Iterator[None]:
+def held(
+    store: MediaStore, uuid: str, name: str, doing: str, *, operation: str = ""
+) -> Iterator[None]:
     """Hold the instance's lock for the block.
+
+    With ``operation`` it is held for that operation: a lock that another process left for the
+    same one is taken over, as the database has said already that that process is gone.
 
     Raises:
         Busy: somebody else holds it; says who.
     """
-    mine = _acquire(store, uuid, name, doing)
+    mine = _acquire(store, uuid, name, doing, operation)
     try:
         yield
     finally:
         store.remove(mine, wipe=False)
 
 
-def _acquire(store: MediaStore, uuid: str, name: str, doing: str) -> str:
+def _acquire(store: MediaStore, uuid: str, name: str, doing: str, operation: str) -> str:
     stale = _names(store, uuid)
-    _refuse_if_held(store, uuid, name)
+    who = holder(store, uuid, beside=operation)
+    if who is not None:
+        raise busy(name, who)
     number = max((_number(one) for one in stale), default=0) + 1
     mine = f"{_prefix(uuid)}{number}"
-    if not store.claim(mine, _me(doing)):
+    if not store.claim(mine, _me(doing, operation)):
         raise busy(name, holder(store, uuid))
     others = [one for one in _names(store, uuid) if one not in {mine, *stale}]
     if any((facts := _facts(store, one)) is not None and _alive(facts) for one in others):
@@ -67,12 +78,6 @@ def _acquire(store: MediaStore, uuid: str, name: str, doing: str) -> str:
     for one in stale:
         store.remove(one, wipe=False)
     return mine
-
-
-def _refuse_if_held(store: MediaStore, uuid: str, name: str) -> None:
-    who = holder(store, uuid)
-    if who is not None:
-        raise busy(name, who)
 
 
 def busy(name: str, who: str | None) -> Busy:
@@ -92,7 +97,7 @@ def _number(name: str) -> int:
     return int(name.rpartition("-")[2])
 
 
-def _me(doing: str) -> bytes:
+def _me(doing: str, operation: str) -> bytes:
     facts = {
         "host": socket.gethostname(),
         "boot": _boot_id(),
@@ -102,6 +107,7 @@ def _me(doing: str) -> bytes:
         "time": time.time(),
         "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "doing": doing,
+        "operation": operation,
     }
     return json.dumps(facts).encode()
 

@@ -90,8 +90,17 @@ def plan(context: Context, request: EnterRequest) -> Plan:
         LifebuoyError: a subclass that says what stands in the way.
     """
     check_input(request)
+    require_free(context.host, context.host.domain(request.name))
+    return checks(context, request)
+
+
+def checks(context: Context, request: EnterRequest) -> Plan:
+    """Those that look at the instance, the image and the host; for whoever holds the lock.
+
+    Raises:
+        LifebuoyError: a subclass that says what stands in the way.
+    """
     domain = context.host.domain(request.name)
-    require_free(context.host, domain)
     was_running = require_state(domain, request)
     xml = domain.xml(secure=True)
     traits = inspect(xml)

@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
 from lifebuoy.errors import Cancelled, HostTrouble, LifebuoyError, StepFailed
+from lifebuoy.interruption import CancelRequested
 
 _log = structlog.get_logger(__name__)
+
+PUT_BACK: Final = "Everything was put back as it was before."
 
 
 class StepState(StrEnum):
@@ -79,7 +82,7 @@ def run(
     try:
         for step in steps:
             _do(step, begun, listener, clock)
-    except KeyboardInterrupt as error:  # at any moment, also while somebody is told of a step
+    except (KeyboardInterrupt, CancelRequested) as error:  # at any moment, also while telling
         at = f" at step '{step.name}'" if step else ""
         raise Cancelled(f"interrupted{at}", safe=_roll_back(begun, listener)) from error
 
@@ -117,6 +120,9 @@ def _roll_back(begun: list[Step], listener: Listener) -> str:
             _log.error("undo_failed", step=step.name, error=words)
             listener(StepEvent(step.name, StepState.UNDO_FAILED, detail=words))
             failed.append(f"{step.name}: {words}")
-    if failed:
-        return "NOT everything could be put back: " + "; ".join(failed)
-    return "Everything was put back as it was before."
+    return not_put_back(failed) if failed else PUT_BACK
+
+
+def not_put_back(failed: Sequence[str]) -> str:
+    """What is said where undoing failed; ``failed`` are steps with the reason."""
+    return "NOT everything could be put back: " + "; ".join(failed)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from lifebuoy.errors import NotAllowed, StayUnreadable
-from lifebuoy.hypervisor import Domain, Graphics, Host
+from lifebuoy.hypervisor import Domain, Glance, Graphics, Host
 from lifebuoy.model import Action, InstanceState, Phase, RunState, Stay
-from lifebuoy.operations import enter, lock
+from lifebuoy.operations import lock
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.seeding import take_seed_away
 from lifebuoy.policy import possible, require
 from lifebuoy.rescue import access as ways
 from lifebuoy.rescue import changes, media, record
+from lifebuoy.rescue import stay as stay_xml
 from lifebuoy.rescue.access import Access
 from lifebuoy.rescue.markup import number, parse, words
 from lifebuoy.rescue.traits import Disk, Interface, Traits, inspect
@@ -103,7 +105,31 @@ class RescueStatus:
 
 def summaries(host: Host) -> list[InstanceSummary]:
     """All instances of the host, by name."""
-    return [summary(domain) for domain in host.domains()]
+    return [_at_a_glance(seen) for seen in host.glances(stay_xml.NAMESPACE)]
+
+
+def _at_a_glance(seen: Glance) -> InstanceSummary:
+    """One line of the list; a record that cannot be read is told, not raised."""
+    stay, problem = None, seen.problem
+    state = record.state_outside(seen.run_state)
+    if seen.metadata is not None:
+        try:
+            stay = stay_xml.from_xml(seen.metadata)
+            state = stay.phase.state
+        except StayUnreadable as error:
+            state, problem = InstanceState.RESCUE_MODE, error.message
+    return InstanceSummary(
+        name=seen.name,
+        uuid=seen.uuid,
+        id=seen.id,
+        state=state,
+        run_state=seen.run_state,
+        memory_mib=inspect(stay.original).memory_mib if stay else seen.memory_mib,
+        autostart=stay.autostart if stay else seen.autostart,
+        since=stay.since if stay else "",
+        image=stay.image if stay else "",
+        problem=problem,
+    )
 
 
 def summary(domain: Domain) -> InstanceSummary:
@@ -190,7 +216,7 @@ def settle(host: Host, domain: Domain, stay: Stay) -> None:
     if host.store.find(media.seed_name(stay.session)) is None or not domain.agent.wait(_ANSWER_S):
         return
     with lock.held(host.store, domain.uuid, domain.name, "take the seed away"):
-        enter.take_seed_away(host, domain, stay)
+        take_seed_away(host, domain, stay)
 
 
 def _of_stay(host: Host, domain: Domain, stay: Stay, *, open_way: bool) -> RescueStatus:

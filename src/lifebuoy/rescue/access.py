@@ -14,6 +14,7 @@ from typing import Final
 import paramiko
 
 from lifebuoy.hypervisor import Domain, Host, SshHop
+from lifebuoy.interruption import sleep
 from lifebuoy.rescue.seed import fingerprint
 from lifebuoy.rescue.tunnel import NoWay, through
 
@@ -62,17 +63,23 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What could be seen of a starting rescue system; ``obstacle`` kept SSH from being tried."""
+    """What could be seen of a starting rescue system; ``obstacle`` kept SSH from being tried.
+
+    ``by_password``: SSH was tried with the password; else nobody here knew it, and it was only
+    seen that it is the stay's own SSH that answers.
+    """
 
     agent: bool
     ssh: bool
     obstacle: str = ""
+    by_password: bool = True
 
     @property
     def words(self) -> str:
         """The same for a human."""
         if self.ssh:
-            return "SSH accepts the password" + (", the guest agent answers" if self.agent else "")
+            how = "SSH accepts the password" if self.by_password else "SSH answers as it should"
+            return how + (", the guest agent answers" if self.agent else "")
         why = f" ({self.obstacle})" if self.obstacle else ""
         if self.agent:
             return f"the guest agent answers; SSH was not reached from here{why}"
@@ -109,7 +116,7 @@ def find(host: Host, domain: Domain, host_key: str, *, open_way: bool) -> Access
 def wait(
     find_access: Callable[[], Access],
     domain: Domain,
-    password: str,
+    password: str | None,
     *,
     timeout_s: float,
     needs_agent: bool,
@@ -117,6 +124,7 @@ def wait(
 ) -> tuple[Access, Seen]:
     """Wait until the rescue system lets ``password`` in, or until ``timeout_s`` is over.
 
+    Without a password it is waited for until SSH shows the stay's own host key.
     An image without the agent may be without our seed too: then what was seen is returned. So it
     is where nothing of the guest but the way to it is in the way.
     """
@@ -135,7 +143,9 @@ def wait(
                 if access.obstacle:
                     raise NoWay(access.obstacle)
                 if access.ssh_port and try_login(access, password, timeout_s=10):
-                    return access, Seen(agent or domain.agent.ping(1), ssh=True)
+                    known = password is not None
+                    agent = agent or domain.agent.ping(1)
+                    return access, Seen(agent, ssh=True, by_password=known)
                 obstacle = ""
             except NoWay as error:
                 obstacle = str(error)
@@ -143,11 +153,13 @@ def wait(
         lasting = agent and access.obstacle != ""
         if lasting or clock() >= deadline or not domain.active:
             return access, Seen(agent, False, obstacle)
-        time.sleep(_POLL_S if access.via is None else _FAR_POLL_S)
+        sleep(_POLL_S if access.via is None else _FAR_POLL_S)
 
 
-def try_login(access: Access, password: str, *, timeout_s: float) -> bool:
+def try_login(access: Access, password: str | None, *, timeout_s: float) -> bool:
     """Whether root's ``password`` is accepted over SSH by the system that shows our host key.
+
+    Without a password: whether it is that system which answers.
 
     Raises:
         NoWay: the host to go through leads nowhere; nothing is known of the guest.
@@ -162,9 +174,11 @@ def try_login(access: Access, password: str, *, timeout_s: float) -> bool:
 
 
 @contextmanager
-def connected(access: Access, password: str, *, timeout_s: float) -> Iterator[paramiko.Transport]:
+def connected(
+    access: Access, password: str | None, *, timeout_s: float
+) -> Iterator[paramiko.Transport]:
     """An SSH connection as root. The host key must be the stay's, so that the password goes to
-    the rescue system and to nobody else.
+    the rescue system and to nobody else. Without a password nobody is logged in.
 
     Raises:
         NoWay: the host to go through leads nowhere.
@@ -181,7 +195,8 @@ def connected(access: Access, password: str, *, timeout_s: float) -> Iterator[pa
             transport.start_client(timeout=timeout_s)
             if wanted is not None and transport.get_remote_server_key() != wanted:
                 raise paramiko.SSHException("another host key")
-            transport.auth_password(access.user, password)
+            if password is not None:
+                transport.auth_password(access.user, password)
             yield transport
         finally:
             transport.close()

@@ -30,6 +30,13 @@ def same(one: str, other: str) -> bool:
     return lines_of(roots[0]) == lines_of(roots[1])
 
 
+def settled(xml: str) -> str:
+    """A definition as it is compared by ``same``: equal texts for what is the same."""
+    root = parse(xml)
+    _sort_controllers(root)
+    return "\n".join(lines_of(root))
+
+
 def diff(defined: str, current: str) -> list[str]:
     """The edits between two inactive definitions, as lines of a unified diff; [] if none.
 

@@ -1,0 +1,203 @@
+"""Runs operations durably in this process: each is on record before it begins, one per instance.
+
+The work itself happens in a thread of DBOS, so that Ctrl-C never strikes in the middle of the
+bookkeeping: it is turned into a request to roll back, which the work looks for in its waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from lifebuoy.errors import Busy, HostTrouble, LifebuoyError, TimedOut
+from lifebuoy.hypervisor import Host
+from lifebuoy.interruption import checked_by
+from lifebuoy.operations import executor as executors
+from lifebuoy.operations import kinds, lock, workflows
+from lifebuoy.operations.failures import unexpected
+from lifebuoy.operations.journal import Ending, Journey
+from lifebuoy.operations.notebook import Notebook
+from lifebuoy.operations.operation import JsonObject, Kind, Work
+from lifebuoy.operations.task import LetGo, Task
+from lifebuoy.store import Database, Outcome, records, schema
+from lifebuoy.store.records import Record
+
+_log = structlog.get_logger(__name__)
+#: DBOS looks for what was put in its queue every tenth of a second; after this it will not begin
+_BEGIN_S: Final = 30.0
+_TICK_S: Final = 0.5
+
+
+class Engine:
+    """DBOS, the database and this process's id, from ``open`` to ``close``; one per process."""
+
+    def __init__(self, database: Database, find: kinds.Find = kinds.find) -> None:
+        """Prepare the database and start.
+
+        Raises:
+            DatabaseTrouble: it cannot be used.
+            DatabaseNewer: a newer Lifebuoy has upgraded it.
+        """
+        self.database = database
+        self.find = find
+        self._tasks: dict[str, Task] = {}
+        schema.prepare(database)
+        self.executor = executors.new(database)
+        try:
+            with schema.alone(database):
+                workflows.launch(database, self.executor.id, self._work)
+        except BaseException:
+            self.executor.close()
+            raise
+
+    def close(self, *, at_exit: bool = False) -> None:
+        """Stop working. ``at_exit``: the process ends now, so nothing is waited for."""
+        if not at_exit:
+            workflows.shut_down()
+        self.executor.close()
+
+    def run(self, record: Record, task: Task, *, begun_before: bool) -> None:
+        """Do an operation that is this process's, and wait for its end, which is in ``task``.
+
+        A KeyboardInterrupt while waiting rolls it back; further ones change nothing.
+        """
+        self.launch(record, task, begun_before=begun_before)
+        try:
+            self._wait(task)
+        except KeyboardInterrupt:
+            task.interrupted.set()
+            self._wait(task)  # within the handler, so that the next Ctrl-C asks for patience
+
+    def launch(self, record: Record, task: Task, *, begun_before: bool) -> None:
+        """The same without waiting: ``task.ended`` tells the end."""
+        self._tasks[record.id] = task
+        if begun_before:
+            workflows.go_on(record.id, self.executor.id)
+        else:
+            workflows.start(record.id)
+
+    def _wait(self, task: Task) -> None:
+        if not task.begun.wait(_BEGIN_S):
+            raise TimedOut("the operation did not begin", safe="It goes on when asked again.")
+        while not task.ended.wait(_TICK_S):
+            pass
+
+    def _work(self, id_: str) -> JsonObject:
+        """An operation from its record, in a thread of DBOS."""
+        task = self._tasks.get(id_)
+        if task is None:
+            raise LetGo(f"operation {id_} is not this process's")
+        task.begun.set()
+        try:
+            task.ending = self._ending(id_, task)
+            return {"outcome": task.ending.outcome.value}
+        except BaseException as error:
+            task.trouble = error
+            self._release(id_)
+            raise
+        finally:
+            del self._tasks[id_]
+            task.ended.set()
+
+    def _ending(self, id_: str, task: Task) -> Ending:
+        with self.database.reading() as connection:
+            record = records.get(connection, id_)
+        notebook = Notebook(self.database, id_, self.executor.id, task)
+        try:
+            kind = self.find(record.kind)
+            with (
+                lock.held(
+                    task.context.host.store,
+                    record.instance,
+                    record.name,
+                    kind.doing,
+                    operation=id_,
+                ),
+                checked_by(notebook.check),
+            ):
+                ending = self._go(kind, record, task, notebook)
+        except Busy as error:
+            if record.attempts > 1:
+                raise LetGo(error.message) from error
+            ending = Ending(Outcome.FAILED, error=error)
+        except LifebuoyError as error:
+            _let_go_if_lost(task.context.host)
+            ending = Ending(Outcome.FAILED, error=error)
+        except Exception as error:
+            _log.error("operation_broke", operation=id_, exc_info=True)
+            ending = Ending(Outcome.FAILED, error=unexpected(error))
+        notebook.finish(ending)
+        return ending
+
+    def _go(self, kind: Kind[Any], record: Record, task: Task, notebook: Notebook) -> Ending:
+        work = Work(task.context, record.instance, record.request, task.secrets, notebook.progress)
+        task.operation = kind.make(work)
+        try:
+            return Journey(
+                task.operation,
+                _Recorder(task.context.host),
+                notebook,
+                again=task.listener,
+                past_return=notebook.past_return,
+            ).go()
+        finally:
+            task.operation.close()
+
+    def _release(self, id_: str) -> None:
+        with suppress(LifebuoyError), self.database.writing() as connection:
+            records.release(connection, id_, self.executor.id)
+
+
+class _Recorder:
+    """Does acts on record; without one from the moment on at which the database fails.
+
+    Better an operation that cannot be gone on with by others than an instance left half-way.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._unrecorded = False
+
+    def __call__(self, name: str, act: Callable[[], JsonObject]) -> JsonObject:
+        if self._unrecorded:
+            return self._done(act)
+        found: list[JsonObject] = []
+
+        def noticed() -> JsonObject:
+            found.append(self._done(act))
+            return found[0]
+
+        try:
+            return workflows.recorded(name, noticed)
+        except workflows.NotOurs as error:
+            raise LetGo("another process goes on with it") from error
+        except SQLAlchemyError as error:
+            _log.warning("steps_not_recorded", step=name, error=type(error).__name__)
+            self._unrecorded = True
+            return found[0] if found else self._done(act)
+
+    def _done(self, act: Callable[[], JsonObject]) -> JsonObject:
+        found = act()
+        if "error" in found or "failed" in found:
+            _let_go_if_lost(self._host)
+        return found
+
+
+def _let_go_if_lost(host: Host) -> None:
+    """A host that is out of reach says nothing about the instance: not a failure of the step."""
+    if not host.alive:
+        raise LetGo("the connection to the host is lost")
+
+
+def lost(error: BaseException | None) -> HostTrouble:
+    """For the user whose operation stopped without an end."""
+    why = str(error) or type(error).__name__
+    return HostTrouble(
+        f"the operation was let go before its end: {why}",
+        safe="It is on record and goes on where it was.",
+        hint="ask again, or have a worker go on with it: lifebuoy worker",
+    )

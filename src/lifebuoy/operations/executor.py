@@ -1,0 +1,163 @@
+"""Who works: one id for each process, and a lock that is held for exactly as long as it lives.
+
+An operation whose executor's lock is free was left behind. On SQLite the lock is the kernel's, on a
+file beside the database; on PostgreSQL it is an advisory lock of a connection of its own, which a
+restart of the server takes away: so that one is kept up, and missed only after some seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from lifebuoy.errors import DatabaseTrouble
+from lifebuoy.store import Database
+from lifebuoy.store.database import trouble
+
+_log = structlog.get_logger(__name__)
+
+#: A lock of PostgreSQL that is free for less than this may be one whose holder reconnects.
+_GRACE_S: Final = 4.0
+_KEEP_UP_S: Final = 1.0
+
+
+class Executor(Protocol):
+    """This process as one that works on operations."""
+
+    @property
+    def id(self) -> str:
+        """Tells it from every other, also from an earlier process with its number."""
+
+    def is_gone(self, other: str) -> bool:
+        """Whether the process of that id has ended; may take some seconds to be sure."""
+
+    def close(self) -> None:
+        """Stop: what it left may be adopted."""
+
+
+def new(database: Database) -> Executor:
+    """An executor for this process.
+
+    Raises:
+        DatabaseTrouble: its lock cannot be taken.
+    """
+    name = f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}"
+    return _FileLocked(database, name) if database.is_sqlite else _ServerLocked(database, name)
+
+
+class _FileLocked:
+    def __init__(self, database: Database, name: str) -> None:
+        self.id = name
+        self._folder = database.file.with_name(database.file.name + ".executors")
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._path = self._folder / name
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise DatabaseTrouble(
+                f"cannot write beside the database of operations ({self._folder}): {error.strerror}"
+            ) from error
+
+    def is_gone(self, other: str) -> bool:
+        if not other or other == self.id:
+            return not other
+        path = self._folder / Path(other).name
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False  # it is another user's, so it is not known
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        with suppress(OSError):
+            path.unlink()
+        return True
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._path.unlink()
+        os.close(self._descriptor)
+
+
+class _ServerLocked:
+    def __init__(self, database: Database, name: str) -> None:
+        self.id = name
+        self._database = database
+        self._engine = sa.create_engine(
+            database.url,
+            poolclass=sa.pool.NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"connect_timeout": 5, "application_name": f"lifebuoy {name}"},
+        )
+        self._closing = threading.Event()
+        try:
+            self._connection = self._locked()
+        except SQLAlchemyError as error:
+            raise trouble(database.location, error) from error
+        self._keeper = threading.Thread(target=self._keep_up, name="executor-lock", daemon=True)
+        self._keeper.start()
+
+    def is_gone(self, other: str) -> bool:
+        if not other or other == self.id:
+            return not other
+        deadline = time.monotonic() + _GRACE_S
+        while self._is_free(other):
+            if time.monotonic() >= deadline:
+                return True
+            time.sleep(_KEEP_UP_S / 2)
+        return False
+
+    def close(self) -> None:
+        self._closing.set()
+        self._keeper.join(2 * _KEEP_UP_S)
+        with suppress(SQLAlchemyError):
+            self._connection.close()
+
+    def _is_free(self, other: str) -> bool:
+        # asked in a transaction, so that whoever asks holds it for no longer than that
+        with self._database.reading() as connection:
+            query = sa.select(sa.func.pg_try_advisory_xact_lock(_key(other)))
+            return bool(connection.execute(query).scalar())
+
+    def _locked(self) -> sa.Connection:
+        connection = self._engine.connect()
+        connection.execute(sa.select(sa.func.pg_advisory_lock(_key(self.id))))
+        return connection
+
+    def _keep_up(self) -> None:
+        while not self._closing.wait(_KEEP_UP_S):
+            try:
+                self._connection.execute(sa.text("SELECT 1"))
+            except SQLAlchemyError:
+                with suppress(SQLAlchemyError):
+                    self._connection.invalidate()
+                    self._connection.close()
+                try:
+                    self._connection = self._locked()
+                    _log.info("executor_lock_taken_again", executor=self.id)
+                except SQLAlchemyError:
+                    continue  # the server is not back yet
+
+
+def _key(name: str) -> int:
+    """The 64-bit number that PostgreSQL locks."""
+    digest = hashlib.sha256(b"lifebuoy executor " + name.encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

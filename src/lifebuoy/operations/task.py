@@ -1,0 +1,39 @@
+"""One operation as this process works on it: who is told, who may stop it, how it ended."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from lifebuoy.hypervisor import Progress
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.journal import Ending
+from lifebuoy.operations.operation import Operation, no_progress
+from lifebuoy.operations.runner import Listener, nobody
+
+
+class LetGo(BaseException):
+    """This process stops working on an operation without ending it: another one goes on.
+
+    No Exception, so that neither a step nor DBOS takes it for the operation's own failure.
+    """
+
+
+@dataclass(eq=False)
+class Task:
+    """What this process knows of an operation beside its record.
+
+    ``context`` is a connected host that stays open until ``ended``; ``secrets`` what only the
+    asker knows. ``interrupted`` is set to roll the operation back.
+    """
+
+    context: Context
+    secrets: object | None = field(default=None, repr=False)
+    listener: Listener = nobody
+    progress: Progress = no_progress
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    begun: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    operation: Operation | None = None
+    ending: Ending | None = None
+    trouble: BaseException | None = None

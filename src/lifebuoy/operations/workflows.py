@@ -1,0 +1,142 @@
+"""DBOS, and nothing else that knows it: starts workflows, goes on with them, records their steps.
+
+A workflow here is an operation's id and nothing more. What is recorded is JSON, never a pickle.
+Loading this module loads DBOS, which takes a third of a second: only changes do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetWorkflowID,
+    WorkflowStatusString,
+)
+from dbos._error import DBOSWorkflowConflictIDError  # has no public name
+
+from lifebuoy.operations.operation import JsonObject
+from lifebuoy.store import Database
+from lifebuoy.store.database import BUSY_S
+
+_log = structlog.get_logger("dbos")
+_NAME: Final = "lifebuoy.operation"
+#: Of what is recorded and how. Operations have versions of their own, so this stays the same from
+#: one Lifebuoy to the next: another would make DBOS ignore what an earlier one left.
+_VERSION: Final = "1"
+_QUEUE_POLL_S: Final = 0.1
+_POOL: Final = 8
+_ENDED: Final = frozenset({WorkflowStatusString.SUCCESS.value, WorkflowStatusString.ERROR.value})
+
+#: another process has adopted the operation
+NotOurs = DBOSWorkflowConflictIDError
+
+Run = Callable[[str], JsonObject]
+_run: Run | None = None
+
+
+@DBOS.workflow(name=_NAME)
+def _operation(id_: str) -> JsonObject:
+    assert _run is not None
+    return _run(id_)
+
+
+def launch(database: Database, executor: str, run: Run) -> None:
+    """Start DBOS in this process; ``run`` does the operation of an id, in a thread of DBOS."""
+    global _run
+    _quieten()
+    _run = run
+    config: DBOSConfig = {
+        "name": "lifebuoy",
+        "system_database_url": database.url.render_as_string(hide_password=False),
+        "executor_id": executor,
+        "application_version": _VERSION,
+        "serializer": DBOSPortableJSONSerializer(),
+        "enable_otlp": False,
+        "log_level": "WARNING",
+        "sys_db_pool_size": _POOL,
+    }
+    if database.is_sqlite:
+        config["system_database_engine"] = _sqlite_engine(database)
+    DBOS(config=config)
+    # Nobody else puts work for this process anywhere; what it adopts it puts here itself.
+    DBOS.listen_queues([_queue(executor)])
+    DBOS.launch()
+
+
+def shut_down() -> None:
+    """End DBOS in this process; workflows that still run are left as they are."""
+    DBOS.destroy(workflow_completion_timeout_sec=0)
+
+
+def start(id_: str) -> None:
+    """Begin the operation in a thread of its own; one that has been begun before is left alone."""
+    with SetWorkflowID(id_):
+        DBOS.start_workflow(_operation, id_)
+
+
+def go_on(id_: str, executor: str) -> None:
+    """Go on with an operation that another process began and that is this one's now."""
+    status = DBOS.get_workflow_status(id_)
+    if status is None:  # it was killed before it could begin
+        start(id_)
+        return
+    DBOS.register_queue(_queue(executor), polling_interval_sec=_QUEUE_POLL_S)
+    DBOS.resume_workflow(id_, queue_name=_queue(executor))
+
+
+def has_ended(id_: str) -> bool:
+    """Whether nothing is left to go on with."""
+    status = DBOS.get_workflow_status(id_)
+    return status is not None and status.status in _ENDED
+
+
+def forget(ids: list[str]) -> None:
+    """Delete the records of operations."""
+    DBOS.delete_workflows(ids)
+
+
+def drop_queue(executor: str) -> None:
+    """Delete the queue of a process that ends or has ended."""
+    DBOS.delete_queue(_queue(executor))
+
+
+def recorded(name: str, act: Callable[[], JsonObject]) -> JsonObject:
+    """Do an act within the workflow of this thread, unless it is on record."""
+    return DBOS.run_step({"name": name}, act)
+
+
+def _queue(executor: str) -> str:
+    return f"executor-{executor}"
+
+
+def _sqlite_engine(database: Database) -> sa.Engine:
+    """Connections as DBOS makes them itself, but for the pace of the disk (see store.database)."""
+    engine = sa.create_engine(database.url, connect_args={"timeout": BUSY_S}, pool_size=_POOL)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
+
+
+class _ToStructlog(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _log.debug("dbos", message=record.getMessage(), dbos_level=record.levelname)
+
+
+def _quieten() -> None:
+    logger = logging.getLogger("dbos")
+    if not any(isinstance(handler, _ToStructlog) for handler in logger.handlers):
+        logger.handlers = [_ToStructlog()]
+        logger.propagate = False

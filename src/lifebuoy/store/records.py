@@ -1,0 +1,272 @@
+"""Operations as they are written down and read back. Each function is one transaction's worth.
+
+Who may do what is decided by the rows: one operation without an outcome per instance (an index),
+and one executor per operation (updates that name the one before).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from lifebuoy.errors import OperationNotFound
+from lifebuoy.store.tables import Outcome, operations, steps
+
+_ID_MIN: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step as it was last told. ``seconds`` is None while it is under way."""
+
+    name: str
+    state: str
+    began: str
+    seconds: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One operation. Times are ISO 8601 in UTC, empty where there is none yet.
+
+    ``error`` has the keys code, message, safe, hint, step; ``progress`` is done and total of the
+    step under way. ``onward`` says why it cannot be cancelled any more, empty while it can.
+    """
+
+    id: str
+    kind: str
+    version: int
+    host: str
+    daemon: str
+    instance: str
+    name: str
+    who: str
+    request: dict[str, Any]
+    created: str
+    executor: str
+    started: str = ""
+    finished: str = ""
+    attempts: int = 0
+    outcome: Outcome | None = None
+    error: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    progress: tuple[int, int] | None = None
+    onward: str = ""
+    cancel_requested: str = ""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, however it did."""
+        return self.outcome is not None
+
+
+def insert(connection: sa.Connection, record: Record) -> None:
+    """Write a new operation down.
+
+    Raises:
+        IntegrityError: another one is at work on the instance.
+    """
+    connection.execute(
+        operations.insert().values(
+            id=record.id,
+            kind=record.kind,
+            version=record.version,
+            host=record.host,
+            daemon=record.daemon,
+            instance=record.instance,
+            name=record.name,
+            who=record.who,
+            request=json.dumps(record.request),
+            created=record.created,
+            executor=record.executor,
+        )
+    )
+
+
+def get(connection: sa.Connection, id_: str) -> Record:
+    """The operation of that id, or of the only one that begins so.
+
+    Raises:
+        OperationNotFound: none, or several.
+    """
+    query = sa.select(operations).where(operations.c.id == id_)
+    found = connection.execute(query).all()
+    if not found and len(id_) >= _ID_MIN:
+        begins = operations.c.id.startswith(id_, autoescape=True)
+        found = connection.execute(sa.select(operations).where(begins).limit(2)).all()
+    if len(found) != 1:
+        raise OperationNotFound(
+            f"no operation '{id_}'" if not found else f"several operations begin with '{id_}'",
+            hint="lifebuoy operations list",
+        )
+    return _record(found[0])
+
+
+def unfinished(
+    connection: sa.Connection, *, daemon: str | None = None, instance: str | None = None
+) -> list[Record]:
+    """Those without an outcome, oldest first; at one daemon, on one instance where named."""
+    query = sa.select(operations).where(operations.c.outcome.is_(None))
+    if daemon is not None:
+        query = query.where(operations.c.daemon == daemon)
+    if instance is not None:
+        query = query.where(operations.c.instance == instance)
+    return [_record(row) for row in connection.execute(query.order_by(operations.c.created))]
+
+
+def latest(connection: sa.Connection, *, limit: int, instance: str | None = None) -> list[Record]:
+    """The newest first; ``instance`` is a name or a UUID."""
+    query = sa.select(operations).order_by(operations.c.created.desc(), operations.c.id)
+    if instance is not None:
+        query = query.where(
+            sa.or_(operations.c.instance == instance, operations.c.name == instance)
+        )
+    return [_record(row) for row in connection.execute(query.limit(limit))]
+
+
+def steps_of(connection: sa.Connection, id_: str) -> list[StepRecord]:
+    """Its steps in the order in which they were begun."""
+    query = sa.select(steps).where(steps.c.operation == id_).order_by(steps.c.position)
+    return [
+        StepRecord(row.name, row.state, row.began, row.seconds, row.detail)
+        for row in connection.execute(query)
+    ]
+
+
+def take(connection: sa.Connection, id_: str, *, before: str, executor: str) -> bool:
+    """Give it to ``executor`` if it is still that of ``before``; False if another was quicker."""
+    done = connection.execute(
+        operations.update()
+        .where(operations.c.id == id_, operations.c.executor == before)
+        .where(operations.c.outcome.is_(None))
+        .values(executor=executor, attempts=operations.c.attempts + 1)
+    )
+    return bool(done.rowcount == 1)
+
+
+def release(connection: sa.Connection, id_: str, executor: str) -> None:
+    """Nobody works on it any more; whoever wants may take it."""
+    connection.execute(
+        operations.update()
+        .where(operations.c.id == id_, operations.c.executor == executor)
+        .values(executor="")
+    )
+
+
+def begin(connection: sa.Connection, id_: str, *, time: str) -> None:
+    """Note that it is under way."""
+    connection.execute(
+        operations.update()
+        .where(operations.c.id == id_)
+        .values(started=sa.func.coalesce(operations.c.started, time))
+    )
+
+
+def finish(
+    connection: sa.Connection,
+    id_: str,
+    *,
+    time: str,
+    outcome: Outcome,
+    error: dict[str, Any] | None = None,
+    result: dict[str, Any] | None = None,
+) -> bool:
+    """Note how it ended, once; False if it had ended before."""
+    done = connection.execute(
+        operations.update()
+        .where(operations.c.id == id_, operations.c.outcome.is_(None))
+        .values(
+            finished=time,
+            outcome=outcome.value,
+            error=None if error is None else json.dumps(error),
+            result=None if result is None else json.dumps(result),
+            progress_done=None,
+            progress_total=None,
+        )
+    )
+    return bool(done.rowcount == 1)
+
+
+def note_step(connection: sa.Connection, id_: str, position: int, step: StepRecord) -> None:
+    """Write a step down, or what became of it."""
+    values = {
+        "name": step.name,
+        "state": step.state,
+        "began": step.began,
+        "seconds": step.seconds,
+        "detail": step.detail,
+    }
+    key = (steps.c.operation == id_) & (steps.c.position == position)
+    if connection.execute(steps.update().where(key).values(**values)).rowcount == 0:
+        connection.execute(steps.insert().values(operation=id_, position=position, **values))
+
+
+def note_progress(connection: sa.Connection, id_: str, done: int, total: int) -> None:
+    """How far the step under way is."""
+    connection.execute(
+        operations.update()
+        .where(operations.c.id == id_)
+        .values(progress_done=done, progress_total=total)
+    )
+
+
+def note_onward(connection: sa.Connection, id_: str, why: str) -> None:
+    """From here on it cannot be cancelled."""
+    connection.execute(operations.update().where(operations.c.id == id_).values(onward=why))
+
+
+def ask_cancel(connection: sa.Connection, id_: str, who: str) -> bool:
+    """Ask that it be rolled back; False if it is too late for that."""
+    done = connection.execute(
+        operations.update()
+        .where(operations.c.id == id_)
+        .where(operations.c.outcome.is_(None), operations.c.onward == "")
+        .values(cancel_requested=sa.func.coalesce(operations.c.cancel_requested, who))
+    )
+    return bool(done.rowcount == 1)
+
+
+def watched(connection: sa.Connection, id_: str) -> tuple[str, str]:
+    """What whoever works on it looks at meanwhile: its executor, and who asked to cancel it."""
+    query = sa.select(operations.c.executor, operations.c.cancel_requested)
+    row = connection.execute(query.where(operations.c.id == id_)).one_or_none()
+    return ("", "") if row is None else (row.executor, row.cancel_requested or "")
+
+
+def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Forget finished ones, with their steps."""
+    chosen = operations.c.id.in_(ids) & operations.c.outcome.is_not(None)
+    connection.execute(operations.delete().where(chosen))
+
+
+def _record(row: Any) -> Record:
+    progress = None
+    if row.progress_total is not None:
+        progress = (int(row.progress_done or 0), int(row.progress_total))
+    return Record(
+        id=row.id,
+        kind=row.kind,
+        version=row.version,
+        host=row.host,
+        daemon=row.daemon,
+        instance=row.instance,
+        name=row.name,
+        who=row.who,
+        request=json.loads(row.request),
+        created=row.created,
+        started=row.started or "",
+        finished=row.finished or "",
+        executor=row.executor,
+        attempts=row.attempts,
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        error=None if row.error is None else json.loads(row.error),
+        result=None if row.result is None else json.loads(row.result),
+        progress=progress,
+        onward=row.onward,
+        cancel_requested=row.cancel_requested or "",
+    )

@@ -1,0 +1,122 @@
+"""The tables. Their history is in ``migrations``; DBOS keeps its own tables beside these."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+class Outcome(StrEnum):
+    """How an operation ended."""
+
+    DONE = "done"
+    FAILED = "failed"  # a step failed; what was done was undone
+    CANCELLED = "cancelled"  # somebody asked to stop; what was done was undone
+    CLOSED = "closed"  # nobody goes on with it: another one made up for it, or nobody could
+
+
+class Happening(StrEnum):
+    """What the audit log notes."""
+
+    ASKED = "asked"
+    REFUSED = "refused"
+    ADOPTED = "adopted"  # another process goes on with it
+    CANCEL_ASKED = "cancel-asked"
+    ENDED = "ended"
+    OBSERVED = "observed"  # a change that was not made through here
+
+
+#: One row an operation. Times are ISO 8601, UTC. ``daemon`` tells hosts apart whatever they are
+#: called; ``executor`` is the process at work on it, empty while it waits for one.
+operations = sa.Table(
+    "operations",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("daemon", sa.Text, nullable=False),
+    sa.Column("instance", sa.String(36), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("created", sa.String(32), nullable=False),
+    sa.Column("started", sa.String(32)),
+    sa.Column("finished", sa.String(32)),
+    sa.Column("executor", sa.String(64), nullable=False, server_default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("outcome", sa.String(16)),
+    sa.Column("error", sa.Text),
+    sa.Column("result", sa.Text),
+    sa.Column("progress_done", sa.BigInteger),
+    sa.Column("progress_total", sa.BigInteger),
+    sa.Column("onward", sa.Text, nullable=False, server_default=""),
+    sa.Column("cancel_requested", sa.Text),
+    # The row's insertion decides who may change the instance; everybody else is told who does.
+    sa.Index(
+        "operations_one_at_a_time",
+        "daemon",
+        "instance",
+        unique=True,
+        sqlite_where=sa.text("outcome IS NULL"),
+        postgresql_where=sa.text("outcome IS NULL"),
+    ),
+    sa.Index("operations_by_time", "created"),
+)
+
+#: The steps of an operation in the order in which they were begun, undoing ones too.
+steps = sa.Table(
+    "operation_steps",
+    metadata,
+    sa.Column(
+        "operation",
+        sa.String(32),
+        sa.ForeignKey("operations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("began", sa.String(32), nullable=False),
+    sa.Column("seconds", sa.Float),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+)
+
+#: Who, what, when, on which instance, how it ended. Triggers refuse to change or remove a row.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("time", sa.String(32), nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("event", sa.String(16), nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("instance", sa.String(36), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("operation", sa.String(32), nullable=False, server_default=""),
+    sa.Column("outcome", sa.String(16), nullable=False, server_default=""),
+    sa.Column("code", sa.String(64), nullable=False, server_default=""),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+)
+
+#: What each instance looked like when it was last looked at, to notice what others changed.
+observed = sa.Table(
+    "observed",
+    metadata,
+    sa.Column("daemon", sa.Text, primary_key=True),
+    sa.Column("instance", sa.String(36), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("definition", sa.String(64), nullable=False),
+    sa.Column("seen", sa.String(32), nullable=False),
+)
