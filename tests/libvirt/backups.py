@@ -12,6 +12,7 @@ from typing import Any
 from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.image import Catalogue
 from lifebuoy.operations import runner
+from lifebuoy.operations.backup_copy import COPY
 from lifebuoy.operations.backup_create import CREATE
 from lifebuoy.operations.backup_delete import DELETE, TIDY
 from lifebuoy.operations.backup_restore import RESTORE, UNDO
@@ -103,6 +104,10 @@ class Desk:
 
     def create(self, name: str = "", *, keep: int = 0) -> str:
         return str(self.run(CREATE, {"name": name, "keep": keep})["id"])
+
+    def copy(self, pool: str = "", *, freeze: bool = True) -> str:
+        asked = {"name": "", "keep": 0, "pool": pool, "freeze": freeze}
+        return str(self.run(COPY, asked)["id"])
 
     def restore(self, point: str) -> None:
         self.run(RESTORE, {"point": point})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lifebuoy.hypervisor import Host
+from lifebuoy.operations.backup_verify import verify
 from tests.conftest import DAEMON_USER, Daemon
 from tests.libvirt.backups import Desk, contents, definition, disk, settled, write
 
@@ -77,5 +78,60 @@ def test_a_point_is_gone_back_to_block_by_block_and_leaves_no_trace(desks: Desks
 
     desk.delete(point)
     assert contents(desk.domain) == kept
+    assert desk.domain.xml(secure=True) == defined
+    assert left_behind(desk) == []
+
+
+def test_a_copy_is_independent_gone_back_to_and_leaves_no_trace(desks: Desks) -> None:
+    desk = desks(vda="qcow2", vdb="raw")
+    before, defined = contents(desk.domain), desk.domain.xml(secure=True)
+    point = desk.copy()
+    assert desk.domain.xml(secure=True) == defined
+    desk.write("vda", (3, 1, 8))
+    desk.write("vdb", (4, 0, 16))
+    later = contents(desk.domain)
+    assert verify(desk.host, point, lambda *_: None).ok
+
+    desk.restore(point)
+    assert contents(desk.domain) == before
+    desk.undo()
+    assert contents(desk.domain) == later
+    desk.undo()
+    desk.write("vdb", (5, 15, 1))
+    kept = contents(desk.domain)
+    desk.delete(point)
+    assert contents(desk.domain) == kept
+    assert desk.domain.xml(secure=True) == defined
+    assert left_behind(desk) == []
+
+
+def test_points_and_copies_in_any_order(desks: Desks) -> None:
+    desk = desks(vda="raw", vdb="qcow2")
+    defined = desk.domain.xml(secure=True)
+    points: dict[str, dict[str, bytes]] = {}
+
+    def point(make: Callable[[], str]) -> str:
+        points[id := make()] = contents(desk.domain)
+        desk.write("vda", (len(points) + 40, len(points), 2))
+        desk.write("vdb", (len(points) + 60, 2 * len(points), 3))
+        return id
+
+    first, second, third = point(desk.create), point(desk.copy), point(desk.create)
+    desk.restore(first)
+    assert contents(desk.domain) == points[first]
+    fourth = point(desk.create)
+    for id in (second, third, first, fourth):
+        desk.restore(id)
+        assert contents(desk.domain) == points[id]
+        assert verify(desk.host, id, lambda *_: None).ok
+    for id in (second, first, fourth):
+        desk.delete(id)
+        points.pop(id)
+        for other, content in points.items():
+            assert verify(desk.host, other, lambda *_: None).ok
+            desk.restore(other)
+            assert contents(desk.domain) == content
+    desk.delete(third)
+    assert contents(desk.domain) == points[third]
     assert desk.domain.xml(secure=True) == defined
     assert left_behind(desk) == []

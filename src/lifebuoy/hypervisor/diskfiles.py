@@ -84,6 +84,10 @@ class DiskFiles(Protocol):
     def digest(self, path: str, progress: Progress) -> str:
         """The SHA-256 of the whole content; holes count as zeros."""
 
+    def check(self, path: str) -> str | None:
+        """What qemu-img finds wrong with a qcow2 file, empty if nothing; None where it cannot be
+        asked."""
+
     def remove(self, path: str) -> None:
         """Delete it; a missing one is fine."""
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from lifebuoy.errors import HostTrouble, NotFound, Refused
+from lifebuoy.errors import HostTrouble, MissingTool, NotFound, Refused
 from lifebuoy.hypervisor import imageheader, qemuimg
 from lifebuoy.hypervisor.diskfiles import Access, DiskFile
 from lifebuoy.hypervisor.storage import Progress
@@ -84,6 +84,15 @@ class LocalDisks:
                 found.update(chunk)
                 progress(file.tell(), total)
         return found.hexdigest()
+
+    def check(self, path: str) -> str | None:
+        try:
+            qemuimg.run("check", "-q", "-U", "-f", "qcow2", path)
+        except MissingTool:
+            return None
+        except HostTrouble as error:
+            return error.message
+        return ""
 
     def remove(self, path: str) -> None:
         with translated_io(f"remove '{path}'"):

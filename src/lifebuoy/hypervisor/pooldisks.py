@@ -102,6 +102,9 @@ class PoolDisks:
                 streams.pour(conn, lambda to: volume.download(to, 0, 0, sparse), data, hole)
         return found.hexdigest()
 
+    def check(self, path: str) -> str | None:
+        return None  # libvirt has no call for it
+
     def remove(self, path: str) -> None:
         self._patiently(lambda: self._remove(path))
 

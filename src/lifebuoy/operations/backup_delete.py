@@ -11,7 +11,7 @@ from lifebuoy.backup.book import Book, ChangeKind, Content
 from lifebuoy.errors import ConsentNeeded, PointNotFound
 from lifebuoy.model import Action
 from lifebuoy.operations import backup_merge
-from lifebuoy.operations.backup_create import require_usable
+from lifebuoy.operations.backup_making import require_usable
 from lifebuoy.operations.backup_site import Site
 from lifebuoy.operations.operation import JsonObject, Kind, Work
 from lifebuoy.operations.runner import Step

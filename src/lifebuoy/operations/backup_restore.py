@@ -10,7 +10,7 @@ from lifebuoy.backup.book import Book, Change, Content, Undo
 from lifebuoy.errors import CannotBackUp, PointNotFound, Refused
 from lifebuoy.model import Action
 from lifebuoy.operations import backup_merge
-from lifebuoy.operations.backup_create import require_usable, room_for_overlays
+from lifebuoy.operations.backup_making import require_usable, room_for_overlays
 from lifebuoy.operations.backup_site import Site, gone
 from lifebuoy.operations.operation import JsonObject, Kind, Work
 from lifebuoy.operations.runner import Step

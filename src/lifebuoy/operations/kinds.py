@@ -17,6 +17,7 @@ _WHERE: Final = {
     "start": ("lifebuoy.operations.power", "START"),
     "stop": ("lifebuoy.operations.power", "STOP"),
     "backup-create": ("lifebuoy.operations.backup_create", "CREATE"),
+    "backup-copy": ("lifebuoy.operations.backup_copy", "COPY"),
     "backup-restore": ("lifebuoy.operations.backup_restore", "RESTORE"),
     "backup-undo": ("lifebuoy.operations.backup_restore", "UNDO"),
     "backup-delete": ("lifebuoy.operations.backup_delete", "DELETE"),
