@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,12 +51,88 @@ def definition(name: str, *, medium: str = "") -> str:
     return DEFINITION.format(name=name, source=f"<source file='{medium}'/>" if medium else "")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Daemon:
-    """A libvirtd of our own, run by an unprivileged user."""
+    """A libvirtd of our own, run by an unprivileged user; everything of it is below ``home``."""
 
     uri: str
     home: Path
+    user: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.home / "run" / "libvirt" / "libvirt-sock"
+
+    def start(self) -> None:
+        """Start it, or start it again after it has ended."""
+        self.socket.unlink(missing_ok=True)
+        self.process = _libvirtd(self.home, self.user)
+        _wait_for(self.socket, self.process)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+
+@contextmanager
+def session_daemon(user: int = DAEMON_USER) -> Iterator[Daemon]:
+    """A private session daemon that shares nothing with this machine's, for the block."""
+    if _libvirtd_path() is None or os.geteuid() != 0:
+        pytest.skip("needs libvirtd, and root to run it as another user")
+    home = Path(tempfile.mkdtemp(prefix="lbd-", dir=SHORT_TMP))
+    (home / "config" / "libvirt").mkdir(parents=True)
+    (home / "config" / "libvirt" / "qemu.conf").write_text('stdio_handler = "file"\n')
+    (home / "run").mkdir(mode=0o700)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, user, user)
+    socket = home / "run" / "libvirt" / "libvirt-sock"
+    made = Daemon(f"qemu+unix:///session?socket={socket}", home, user, _libvirtd(home, user))
+    try:
+        _wait_for(made.socket, made.process)
+        yield made
+    finally:
+        made.signal(signal.SIGCONT)
+        made.process.terminate()
+        made.process.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _libvirtd(home: Path, user: int) -> subprocess.Popen[bytes]:
+    program = _libvirtd_path()
+    assert program
+    environment = {
+        "PATH": os.environ["PATH"] + ":/usr/sbin",
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_DATA_HOME": str(home / "share"),
+    }
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen(
+            [program],
+            env=environment,
+            user=user,
+            group=user,
+            extra_groups=[],
+            cwd="/",
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _libvirtd_path() -> str | None:
+    return shutil.which("libvirtd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+def _wait_for(socket: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + DAEMON_START_S
+    while not socket.exists():
+        assert process.poll() is None, "libvirtd ended"
+        assert time.monotonic() < deadline, "libvirtd did not open its socket"
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
@@ -83,46 +161,8 @@ def test_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hos
 @pytest.fixture(scope="session")
 def daemon() -> Iterator[Daemon]:
     """A private session daemon that shares nothing with this machine's."""
-    program = shutil.which("libvirtd", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if program is None or os.geteuid() != 0:
-        pytest.skip("needs libvirtd, and root to run it as another user")
-    home = Path(tempfile.mkdtemp(prefix="lbd-", dir=SHORT_TMP))
-    (home / "config" / "libvirt").mkdir(parents=True)
-    (home / "config" / "libvirt" / "qemu.conf").write_text('stdio_handler = "file"\n')
-    (home / "run").mkdir(mode=0o700)
-    for path in (home, *home.rglob("*")):
-        os.chown(path, DAEMON_USER, DAEMON_USER)
-    environment = {
-        "PATH": os.environ["PATH"] + ":/usr/sbin",
-        "HOME": str(home),
-        "XDG_RUNTIME_DIR": str(home / "run"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "XDG_DATA_HOME": str(home / "share"),
-    }
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program],
-            env=environment,
-            user=DAEMON_USER,
-            group=DAEMON_USER,
-            extra_groups=[],
-            cwd="/",
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        socket = home / "run" / "libvirt" / "libvirt-sock"
-        deadline = time.monotonic() + DAEMON_START_S
-        while not socket.exists():
-            assert process.poll() is None, "libvirtd ended"
-            assert time.monotonic() < deadline, "libvirtd did not open its socket"
-            time.sleep(0.05)
-        yield Daemon(f"qemu+unix:///session?socket={socket}", home)
-    finally:
-        process.terminate()
-        process.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
+    with session_daemon() as made:
+        yield made
 
 
 @pytest.fixture

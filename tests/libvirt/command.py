@@ -77,7 +77,13 @@ class Command:
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def words(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "lifebuoy", "--connect", self.uri, *words]
+        return [
+            sys.executable,
+            "-m",
+            "lifebuoy",
+            *(["--connect", self.uri] if self.uri else []),
+            *words,
+        ]
 
     def environment(self) -> dict[str, str]:
         source = str(Path(lifebuoy.__file__).parents[1])

@@ -64,9 +64,9 @@ def find(fleet: Fleet, instance: str) -> Whereabouts:
     return Whereabouts(instance, there, silent)
 
 
-def names(fleet: Fleet, timeout_s: float) -> list[str]:
-    """What may be typed for the instances there are: NAME where unique, and HOST/NAME."""
-    answers = fleet.ask(_instances, timeout_s)
+def names(fleet: Fleet, timeout_s: float, hosts: Sequence[str] | None = None) -> list[str]:
+    """What may be typed for the instances on ``hosts``, or all: NAME where unique, HOST/NAME."""
+    answers = fleet.ask(_instances, timeout_s, hosts)
     every = [name for answer in answers for name in answer.value or ()]
     plain = [name for name, count in Counter(every).items() if count == 1]
     full = [f"{a.place.name}/{name}" for a in answers for name in a.value or ()]
@@ -82,14 +82,15 @@ def _instances(host: Host) -> list[str]:
 
 
 def _missing(fleet: Fleet, instance: str, answers: Sequence[Answer[bool]]) -> LifebuoyError:
+    heard = [answer.place.name for answer in answers if not answer.error]
     silent = [answer.place.name for answer in answers if answer.error]
-    near = difflib.get_close_matches(instance, names(fleet, fleet.timeout_s), n=3, cutoff=0.5)
-    words = f"no instance '{instance}' on {_names([a.place.name for a in answers if not a.error])}"
+    words = f"no instance '{instance}' on {_names(heard)}"
     if silent:
         words += f"; {_names(silent)} did not answer"
-    return InstanceNotFound(
-        words, hint="did you mean: " + ", ".join(near) + "?" if near else "lifebuoy list"
-    )
+    there = names(fleet, fleet.timeout_s, heard)
+    near = difflib.get_close_matches(instance, there, n=3, cutoff=0.5)
+    hint = "did you mean: " + ", ".join(near) + "?" if near else "lifebuoy list"
+    return InstanceNotFound(words, hint=hint)
 
 
 def _names(hosts: Sequence[str]) -> str:

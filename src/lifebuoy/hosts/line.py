@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from lifebuoy.errors import HostSilent, HostTrouble
+from lifebuoy.hosts import sshchild
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
 
 #: So many questions may wait for one host; where it hangs, more would only pile up threads.
 _MOST_WAITING: Final = 8
+#: An opening that takes longer than this is begun anew, as far as it can be cut off at all.
+_OPENING_S: Final = 60.0
 
 Question = Callable[[Host], object]
 Hear = Callable[["Line", object], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """The thread that opens the connection, and since when."""
+
+    thread: int
+    since: float
 
 
 class Line:
@@ -23,7 +36,8 @@ class Line:
     def __init__(self, place: Place, open_: Callable[[Place], Host]) -> None:
         self.place = place
         self._open = open_
-        self._opening = threading.Lock()
+        self._turn = threading.Lock()
+        self._opening: _Opening | None = None
         self._state = threading.Lock()
         self._host: Host | None = None
         self._waiting = 0
@@ -32,10 +46,12 @@ class Line:
     def ask(self, question: Question, timeout_s: float, hear: Hear) -> None:
         """Ask in a thread of its own; ``hear`` gets the answer, or what was raised instead."""
         with self._state:
-            if self._waiting >= _MOST_WAITING:
-                hear(self, self._hangs())
-                return
-            self._waiting += 1
+            full = self._waiting >= _MOST_WAITING
+            self._waiting += not full
+        if full:
+            self._cut_off(_OPENING_S)
+            hear(self, self._hangs())
+            return
         threading.Thread(
             target=self._run,
             args=(question, timeout_s, hear),
@@ -48,6 +64,7 @@ class Line:
 
         While an answer is waited for, closing would wait, too: the last of those threads does it.
         """
+        self._cut_off(0)
         with self._state:
             self._closed = True
             if self._host is None or self._waiting:
@@ -83,20 +100,29 @@ class Line:
 
     def _connected(self, timeout_s: float) -> Host:
         """The open connection; one thread opens, others wait for it as long as they may."""
-        if not self._opening.acquire(timeout=timeout_s):
+        if not self._turn.acquire(timeout=timeout_s):
+            self._cut_off(_OPENING_S)
             raise self._hangs()
         try:
             host = self._host
             if host is not None and host.alive:
                 return host
+            self._opening = _Opening(threading.get_native_id(), time.monotonic())
             fresh = self._open(self.place)
             with self._state:
                 lost, self._host = self._host, fresh
         finally:
-            self._opening.release()
+            self._opening = None
+            self._turn.release()
         if lost is not None:
             _let_go(lost)
         return fresh
+
+    def _cut_off(self, older_s: float) -> None:
+        """Give up an opening that has taken ``older_s``, where it waits for an ssh."""
+        opening = self._opening
+        if opening is not None and time.monotonic() - opening.since >= older_s:
+            sshchild.end_those_of(opening.thread)
 
     def _hangs(self) -> HostSilent:
         return HostSilent(
