@@ -9,6 +9,7 @@ import typer
 
 from lifebuoy import __version__
 from lifebuoy.cli import (
+    audit,
     bootlog,
     config,
     console,
@@ -16,6 +17,7 @@ from lifebuoy.cli import (
     image,
     instances,
     log,
+    operations,
     options,
     power,
     rescue,
@@ -102,5 +104,6 @@ app.add_typer(rescue.app, name="rescue")
 app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
 app.add_typer(config.app, name="config")
-for module in (instances, power, console, screen, bootlog, ssh):
+app.add_typer(operations.app, name="operations")
+for module in (audit, instances, power, console, screen, bootlog, ssh):
     module.register(app)

@@ -1,7 +1,7 @@
 """Operations on record from the command line: opens the database, shows what is going on.
 
 Where the database cannot be used, what brings an instance back still works: it is done in one go,
-not on record, and that is said.
+not on record, and that is said. The database is loaded where it is used, as most commands do not.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from lifebuoy.cli import output, progress
 from lifebuoy.cli.session import Session
-from lifebuoy.errors import DatabaseTrouble
+from lifebuoy.errors import DatabaseTrouble, HostTrouble
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.operation import JsonObject, Kind, OperationT
-from lifebuoy.store import Database, default_url, open_database, records, schema
 
 if TYPE_CHECKING:
     from lifebuoy.operations.asking import Asker
     from lifebuoy.operations.engine import Engine
+    from lifebuoy.store import Database
+    from lifebuoy.store.records import Record
 
 
 def database(session: Session) -> Database:
@@ -32,6 +33,8 @@ def database(session: Session) -> Database:
     Raises:
         BadInput, DatabaseTrouble: see ``store``.
     """
+    from lifebuoy.store import default_url, open_database, schema  # a tenth of a second
+
     opened = open_database(session.settings.database or default_url(session.state_dir))
     schema.prepare(opened)
     return opened
@@ -41,7 +44,7 @@ class OnRecord:
     """The operations of one command; what runs them is loaded when the first one is."""
 
     def __init__(self, session: Session) -> None:
-        self._database = database(session)
+        self.database = database(session)
         self._engine: Engine | None = None
 
     def clear(self, context: Context, kind: Kind[Any], name: str, *, silent: bool) -> None:
@@ -51,8 +54,10 @@ class OnRecord:
             Busy: somebody is at work on it.
             LifebuoyError: what was left could not be finished.
         """
+        from lifebuoy.store import records
+
         domain = context.host.domain(name)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             daemon = daemon_of(context.host)
             found = records.unfinished(connection, daemon=daemon, instance=domain.uuid)
         if not found:
@@ -60,7 +65,7 @@ class OnRecord:
         from lifebuoy.operations import asking
 
         with progress.shown(silent=silent) as view:
-            asking.clear(self.engine, context, kind, domain, _asker(view))
+            asking.clear(self.engine, context, kind, domain, asker(view))
 
     def perform(
         self,
@@ -79,7 +84,7 @@ class OnRecord:
         from lifebuoy.operations import asking
 
         domain = context.host.domain(name)
-        return asking.perform(self.engine, context, kind, domain, request, _asker(view), secret)
+        return asking.perform(self.engine, context, kind, domain, request, asker(view), secret)
 
     @property
     def engine(self) -> Engine:
@@ -95,7 +100,7 @@ class OnRecord:
         if self._engine is None:
             from lifebuoy.operations.engine import Engine  # loads DBOS: only where it is needed
 
-            self._engine = Engine(self._database)
+            self._engine = Engine(self.database)
         return self._engine
 
     def close(self) -> None:
@@ -138,13 +143,49 @@ def on_record_if_possible(session: Session) -> Iterator[OnRecord | None]:
             opened.close()
 
 
+def go_on(session: Session, id_: str | None, *, silent: bool) -> list[str]:
+    """Go on with what dead processes left behind: all of it, or one; the ids of those.
+
+    Raises:
+        LifebuoyError: the host of one cannot be reached, or it did not come to its end.
+    """
+    from lifebuoy.store import records
+
+    opened = OnRecord(session)
+    try:
+        with opened.database.reading() as connection:
+            found = records.unfinished(connection)
+        chosen = [one for one in found if id_ in {None, one.id} and (one.executor or one.attempts)]
+        return [one.id for one in chosen if _went_on(session, opened, one, silent=silent)]
+    finally:
+        opened.close()
+
+
+def _went_on(session: Session, opened: OnRecord, record: Record, *, silent: bool) -> bool:
+    from lifebuoy.operations import asking
+
+    if not asking.is_left(opened.engine, record):
+        return False
+    output.note(f"Operation {record.id}: {record.kind} '{record.name}' goes on.")
+    there = Session(record.host, session.config_flag)
+    with there.context() as context, progress.shown(silent=silent) as view:
+        if daemon_of(context.host) != record.daemon:
+            raise HostTrouble(
+                f"'{record.host}' is another libvirt than that of operation {record.id} "
+                f"({record.daemon})",
+                hint="go on with it where it was begun",
+            )
+        return asking.go_on(opened.engine, context, record, asker(view))
+
+
 def who(environment: Mapping[str, str]) -> str:
     """Who asks, for the record: the user, whom sudo names if it is at work, and the machine."""
     user = environment.get("SUDO_USER") or getpass.getuser()
     return f"{user}@{socket.gethostname()}"
 
 
-def _asker(view: progress.View) -> Asker:
+def asker(view: progress.View) -> Asker:
+    """This user, shown what happens by ``view``."""
     from lifebuoy.operations.asking import Asker
 
     return Asker(who(os.environ), view, view.upload, output.note)

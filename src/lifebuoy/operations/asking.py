@@ -187,6 +187,20 @@ def _once_more(record: Record) -> Record:
     return replace(record, attempts=record.attempts + 1)
 
 
+def go_on(engine: Engine, context: Context, record: Record, asker: Asker) -> bool:
+    """Go on with an operation that was left behind, to its end; False if it is another's now."""
+    if not is_left(engine, record) or not adopt(engine, record, asker.who):
+        return False
+    if unknown := foreign(engine, record):
+        close(engine, record, unknown, asker.who)
+        return True
+    task = Task(context, None, asker.listener, asker.progress)
+    engine.run(_once_more(record), task, begun_before=True)
+    if task.ending is None:
+        raise lost(task.trouble)
+    return True
+
+
 def is_left(engine: Engine, record: Record) -> bool:
     """Whether nobody is at work on it although somebody was."""
     if not record.executor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,6 +18,18 @@ from lifebuoy.errors import OperationNotFound
 from lifebuoy.store.tables import Outcome, operations, steps
 
 _ID_MIN: Final = 4
+
+
+class Standing(StrEnum):
+    """How an operation stands, for those who read lists."""
+
+    WAITING = "waiting"  # for a worker
+    RUNNING = "running"
+    LEFT = "left behind"  # whoever worked on it let it go
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,7 @@ class Record:
 
     ``error`` has the keys code, message, safe, hint, step; ``progress`` is done and total of the
     step under way. ``onward`` says why it cannot be cancelled any more, empty while it can.
+    ``attempts`` counts the processes that have worked on it.
     """
 
     id: str
@@ -64,6 +78,15 @@ class Record:
         """Whether it has ended, however it did."""
         return self.outcome is not None
 
+    @property
+    def standing(self) -> Standing:
+        """How it stands; that its process has died cannot be seen here."""
+        if self.outcome is not None:
+            return Standing(self.outcome.value)
+        if self.executor:
+            return Standing.RUNNING
+        return Standing.LEFT if self.attempts else Standing.WAITING
+
 
 def insert(connection: sa.Connection, record: Record) -> None:
     """Write a new operation down.
@@ -84,6 +107,7 @@ def insert(connection: sa.Connection, record: Record) -> None:
             request=json.dumps(record.request),
             created=record.created,
             executor=record.executor,
+            attempts=1 if record.executor else 0,
         )
     )
 
@@ -236,6 +260,15 @@ def watched(connection: sa.Connection, id_: str) -> tuple[str, str]:
     query = sa.select(operations.c.executor, operations.c.cancel_requested)
     row = connection.execute(query.where(operations.c.id == id_)).one_or_none()
     return ("", "") if row is None else (row.executor, row.cancel_requested or "")
+
+
+def ended_before(connection: sa.Connection, time: str, *, keep: int) -> list[str]:
+    """Ids of those that ended before ``time``, but for the newest ``keep`` that have ended."""
+    ended = operations.c.outcome.is_not(None)
+    newest = sa.select(operations.c.id).where(ended)
+    newest = newest.order_by(operations.c.created.desc()).limit(keep)
+    query = sa.select(operations.c.id).where(ended, operations.c.finished < time)
+    return list(connection.execute(query.where(operations.c.id.not_in(newest))).scalars())
 
 
 def remove(connection: sa.Connection, ids: Sequence[str]) -> None:

@@ -1,0 +1,91 @@
+"""``lifebuoy audit``: who did what, when, on which instance, and how it ended."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from lifebuoy.cli import columns, durable, options
+from lifebuoy.cli.session import of
+from lifebuoy.errors import BadInput
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "audit",
+        epilog="Examples:\n\n$ lifebuoy audit web1 --since 2026-01-31\n\n"
+        "$ lifebuoy audit --json > audit.jsonl",
+    )(audit)
+
+
+def audit(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="Only what concerns this instance: name or UUID.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="From this time on: ISO 8601, UTC where no zone is given.",
+            show_default=False,
+        ),
+    ] = "",
+    json: Annotated[
+        bool, options.flag("--json", help="JSON lines: one object a line (docs/json.md).")
+    ] = False,
+) -> None:
+    """Print the audit log, oldest first: who, what, when, on which instance, outcome.
+
+    Lines are only ever added: the database refuses to change or remove one.
+    """
+    from lifebuoy.store import audit as log
+
+    session = of(context)
+    begin = _time(since)
+    instance = session.plain(name) if name else None
+    with durable.database(session).reading() as connection:
+        entries = log.entries(connection, since=begin, instance=instance)
+        if json:
+            for entry in entries:
+                sys.stdout.write(json_.dumps(asdict(entry), ensure_ascii=False) + "\n")
+            return
+        columns.show(
+            ("TIME", "WHO", "EVENT", "OPERATION", "HOST", "INSTANCE", "OUTCOME", "DETAIL"),
+            [
+                (
+                    *(entry.time[:19] + "Z", entry.who, entry.event),
+                    f"{entry.kind} {entry.operation}".strip(),
+                    *(entry.host, entry.name),
+                    " ".join(word for word in (entry.outcome, entry.code) if word),
+                    entry.detail,
+                )
+                for entry in entries
+            ],
+        )
+
+
+def _time(since: str) -> str:
+    """The time as the log has it, in UTC; empty for none."""
+    if not since:
+        return ""
+    try:
+        given = datetime.fromisoformat(since)
+    except ValueError:
+        raise BadInput(
+            f"'{since}' is no time", hint="for example 2026-01-31 or 2026-01-31T12:00:00Z"
+        ) from None
+    zoned = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    return zoned.strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,177 @@
+"""``lifebuoy operations``: what is going on and what was done, from the record."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifebuoy.cli import columns, durable, options, output, progress
+from lifebuoy.cli import operation_view as view
+from lifebuoy.cli.session import of
+from lifebuoy.errors import BadInput, TimedOut
+
+if TYPE_CHECKING:
+    from lifebuoy.operations.history import Account
+    from lifebuoy.store import Database
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look at operations: what is going on, what was done; watch, cancel, go on with them.",
+    epilog="Example: $ lifebuoy operations list",
+)
+
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The operation, by its id or the beginning of it.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(
+    "list",
+    epilog="Examples:\n\n$ lifebuoy operations list\n\n$ lifebuoy operations list web1 --limit 5",
+)
+def list_(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="Only those of this instance: name or UUID.", show_default=False
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", help="At most so many, the newest.")
+    ] = 30,
+    json: options.Json = False,
+) -> None:
+    """List operations, the newest first: of all hosts and users of the database."""
+    from lifebuoy.operations import history
+
+    if limit < 1:
+        raise BadInput("--limit must be at least 1")
+    session = of(context)
+    instance = session.plain(name) if name else None
+    found = history.latest(durable.database(session), limit=limit, instance=instance)
+    if json:
+        output.print_json({"operations": [view.facts(record) for record in found]})
+    elif not found:
+        output.say("No operation is on record.")
+    else:
+        columns.show(
+            ("ID", "OPERATION", "INSTANCE", "STATE", "BEGAN", "SECONDS", "WHO"),
+            map(view.row, found),
+            right=("SECONDS",),
+        )
+
+
+@app.command("show", epilog="Example:\n\n$ lifebuoy operations show 4f3a")
+def show(context: typer.Context, id_: Id, json: options.Json = False) -> None:
+    """Show an operation: who asked for it, its steps with their times, how it ended."""
+    from lifebuoy.operations import history
+
+    account = history.account(durable.database(of(context)), id_)
+    if json:
+        output.print_json({"operation": view.account(account)})
+    else:
+        view.show(account)
+
+
+@app.command("watch", epilog="Example:\n\n$ lifebuoy operations watch 4f3a")
+def watch(context: typer.Context, id_: Id, json: options.Json = False) -> None:
+    """Follow an operation until it ends; Ctrl-C ends the watching only.
+
+    Exit status: 0 if it is done, 1 if it ended otherwise.
+    """
+    done = _follow(durable.database(of(context)), id_, silent=json, deadline=None)
+    if json:
+        output.print_json({"operation": view.account(done)})
+    raise typer.Exit(0 if done.record.outcome == "done" else 1)
+
+
+@app.command("cancel", epilog="Example:\n\n$ lifebuoy operations cancel 4f3a")
+def cancel(
+    context: typer.Context,
+    id_: Id,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", help="Seconds to wait for its end.")
+    ] = 120.0,
+    json: options.Json = False,
+) -> None:
+    """Stop an operation and put everything back as it was before.
+
+    It is refused once it cannot go back; the reason says how to go on. One that a dead process
+    left behind is rolled back by this command.
+    """
+    from lifebuoy.operations import history
+
+    session = of(context)
+    database = durable.database(session)
+    record = history.cancel(database, id_, durable.who(os.environ))
+    durable.go_on(session, record.id, silent=json)
+    account = _follow(database, record.id, silent=json, deadline=time.monotonic() + timeout)
+    if json:
+        output.print_json({"operation": view.account(account)})
+    raise typer.Exit(0 if account.record.outcome == "cancelled" else 1)
+
+
+@app.command(
+    "resume",
+    epilog="Examples:\n\n$ lifebuoy operations resume\n\n$ lifebuoy operations resume 4f3a",
+)
+def resume(
+    context: typer.Context,
+    id_: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="Only this operation.", show_default=False),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Go on with operations that a process left behind when it was killed.
+
+    Each goes on at the step where it was. A worker does so by itself, and every command that
+    changes an instance does so for that instance.
+    """
+    from lifebuoy.operations import history
+
+    session = of(context)
+    database = durable.database(session)
+    if id_ is not None:
+        id_ = history.account(database, id_).record.id
+    ids = durable.go_on(session, id_, silent=json)
+    found = [history.account(database, one) for one in ids]
+    if json:
+        output.print_json({"operations": [view.facts(one.record) for one in found]})
+    elif not found:
+        output.say("No operation was left behind.")
+    for one in found if not json else ():
+        view.say_end(one)
+    if any(one.record.outcome != "done" for one in found):
+        raise typer.Exit(1)
+
+
+def _follow(database: Database, id_: str, *, silent: bool, deadline: float | None) -> Account:
+    """Show what happens until it has ended; the account of its end."""
+    from lifebuoy.operations import history
+
+    def pause(seconds: float) -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimedOut(
+                f"operation {id_} has not ended yet",
+                hint=f"lifebuoy operations watch {id_}",
+                safe="It goes on.",
+            )
+        time.sleep(seconds)
+
+    with progress.shown(silent=silent) as shown:
+        teller = view.Teller(shown)
+        for account in history.watch(database, id_, sleep=pause):
+            teller.tell(account)
+    if not silent:
+        view.say_end(account)
+    return account

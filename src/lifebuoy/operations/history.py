@@ -1,0 +1,90 @@
+"""What is on record: read, watched, cancelled, forgotten. Needs the database, but no host and not
+what runs operations.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lifebuoy.errors import Cancelled, Refused
+from lifebuoy.operations.journal import Ending
+from lifebuoy.operations.notebook import conclude, now
+from lifebuoy.store import Database, Outcome, audit, records
+from lifebuoy.store.records import Record, StepRecord
+from lifebuoy.store.tables import Happening
+
+_LOOK_S: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An operation with its steps."""
+
+    record: Record
+    steps: tuple[StepRecord, ...]
+
+
+def latest(database: Database, *, limit: int, instance: str | None) -> list[Record]:
+    """The newest operations first; of one instance (name or UUID) where named."""
+    with database.reading() as connection:
+        return records.latest(connection, limit=limit, instance=instance)
+
+
+def account(database: Database, id_: str) -> Account:
+    """One operation, by its id or the beginning of it.
+
+    Raises:
+        OperationNotFound: none, or several.
+    """
+    with database.reading() as connection:
+        record = records.get(connection, id_)
+        return Account(record, tuple(records.steps_of(connection, record.id)))
+
+
+def watch(
+    database: Database, id_: str, *, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Account]:
+    """The operation now, and again whenever something of it has changed, until it has ended."""
+    last: Account | None = None
+    while True:
+        found = account(database, id_)
+        if found != last:
+            yield found
+        last = found
+        if found.record.is_finished:
+            return
+        sleep(_LOOK_S)
+
+
+def cancel(database: Database, id_: str, who: str) -> Record:
+    """Ask that it be rolled back; one that waits for a worker is cancelled at once.
+
+    Raises:
+        OperationNotFound: none, or several.
+        Refused: it has ended, or cannot go back any more.
+    """
+    with database.writing() as connection:
+        record = records.get(connection, id_)
+        if record.outcome is not None:
+            raise Refused(f"operation {record.id} has ended: {record.outcome}")
+        if not records.ask_cancel(connection, record.id, who):
+            raise Refused(
+                f"operation {record.id} cannot be rolled back any more: {record.onward}",
+                hint=f"see it end: lifebuoy operations watch {record.id}",
+            )
+        audit.add(connection, audit.of(record, Happening.CANCEL_ASKED, time=now(), who=who))
+        if not record.executor and not record.attempts:
+            error = Cancelled(f"cancelled by {who} before it began", safe="Nothing was changed.")
+            conclude(connection, record.id, Ending(Outcome.CANCELLED, error=error), who=who)
+        return records.get(connection, record.id)
+
+
+def forgettable(database: Database, *, days: float, keep: int) -> list[str]:
+    """Ids of what has ended more than ``days`` ago; the newest ``keep`` are kept in any case."""
+    before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S")
+    with database.reading() as connection:
+        return records.ended_before(connection, before, keep=keep)
