@@ -1,4 +1,5 @@
-"""UEFI variables: the instance's own are not written in rescue mode, unless the user wants it."""
+"""UEFI variables and an emulated TPM: the instance's own are not written in rescue mode, but for
+the variables where the user wants it."""
 
 from __future__ import annotations
 
@@ -67,3 +68,32 @@ def test_an_instance_without_variables_yet_has_none_afterwards(
         assert stay.domain.agent.run(["test", "-d", "/sys/firmware/efi"]).status == 0
         assert leave(context, LeaveRequest("variables")).differences == ()
     assert not nvram.exists() and machine.stay_media(context.host) == []
+
+
+def test_an_emulated_tpm_keeps_what_it_holds_and_is_not_there_in_rescue_mode(
+    context: Context, define: Define
+) -> None:
+    Path(context.host.store.location).parents[1].chmod(0o711)  # the TPM runs as a user of its own
+    tpm = "<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm>"
+    domain = define(machine.with_devices(machine.bare("sealed"), machine.USER_NETWORK, tpm))
+    domain.start()  # from now on it has a state of its own
+    machine.kill(domain)
+    before, held = machine.facts(domain), tpm_state(context, domain.uuid)
+    assert held
+    with visit(context, domain, EnterRequest("sealed", "Rescue-Me-2026")) as stay:
+        assert "<tpm " not in stay.domain.xml(live=True)
+        assert tpm_state(context, domain.uuid) == held
+        assert leave(context, LeaveRequest("sealed")).differences == ()
+    assert machine.facts(domain) == before and tpm_state(context, domain.uuid) == held
+
+
+def tpm_state(context: Context, uuid: str) -> dict[str, bytes]:
+    """What libvirt keeps of an instance's TPM, by file."""
+    root = Path(context.host.store.location).parent
+    folders = [found for found in root.rglob(uuid) if found.is_dir() and "swtpm" in str(found)]
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for folder in folders
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != ".lock"
+    }
