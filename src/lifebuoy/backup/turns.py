@@ -56,9 +56,12 @@ def copied(content: Content, point: Point, files: Mapping[str, File]) -> Change:
 
 
 def forgotten(content: Content, *ids: str) -> Content:
-    """The same without these points; without any left there is nothing to undo to, either."""
+    """The same without these points. A restore can be undone as long as its point is there."""
     points = tuple(point for point in content.points if point.id not in ids)
-    return replace(content, points=points, undo=content.undo if points else None)
+    undo = content.undo
+    if undo is not None and (not points or undo.of in ids):
+        undo = None
+    return replace(content, points=points, undo=undo)
 
 
 def new_files(content: Content, change: Change) -> list[File]:

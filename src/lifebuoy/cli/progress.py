@@ -10,7 +10,13 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -84,7 +90,9 @@ class _LiveView:
         self._ascii = console.options.ascii_only
         self._spinner = Spinner("line" if self._ascii else "dots")
         self._rows: dict[str, _Row] = {}
-        self._bar = Progress(BarColumn(30), DownloadColumn(), TransferSpeedColumn())
+        self._bar = Progress(
+            BarColumn(30), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+        )
         self._task = self._bar.add_task("upload", total=None, visible=False)
         self.live = Live(
             get_renderable=self._render, console=console, refresh_per_second=8, transient=False
@@ -93,7 +101,7 @@ class _LiveView:
     def __call__(self, event: StepEvent) -> None:
         if event.state is StepState.STARTED:
             self._rows[event.step] = _Row(event, time.monotonic())
-            self._bar.update(self._task, visible=False)
+            self._bar.reset(self._task, visible=False)  # speed and time are those of one step
         else:
             self._rows[event.step].event = event
         self.live.refresh()

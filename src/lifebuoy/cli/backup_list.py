@@ -1,0 +1,181 @@
+"""``lifebuoy backup list`` and ``show``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from lifebuoy.cli import columns, options, output
+from lifebuoy.cli.backup_words import PointId, age, age_s, at_point, size
+from lifebuoy.cli.complete import instance_names
+from lifebuoy.cli.session import Session, of
+from lifebuoy.operations import backup_list
+from lifebuoy.operations.backup_list import InstanceBackups, PointSummary
+
+Listed = list[tuple[str, list[InstanceBackups]]]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command(
+        "list",
+        epilog="Examples:\n\n$ lifebuoy backup list\n\n"
+        "$ lifebuoy backup list web1 --json | jq -r '.instances[].points[].id'",
+    )(list_)
+    app.command("show", epilog="Example:\n\n$ lifebuoy backup show 3f9a")(show)
+
+
+def list_(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The instance; else all of them.",
+            autocompletion=instance_names,
+            show_default=False,
+        ),
+    ] = "",
+    json: options.Json = False,
+) -> None:
+    """List backup points with their ages and sizes, the oldest first.
+
+    SIZE is what a point's own files take; DEPENDS names the points whose files it reads as well.
+    """
+    session = of(context)
+    listed, silent = _asked(session, name)
+    if json:
+        output.print_json(as_json(listed))
+    else:
+        _print(listed)
+    for host, words in silent if not json else ():
+        output.note(f"no answer from {host}: {words}")
+    if silent:
+        raise typer.Exit(1)
+
+
+def show(context: typer.Context, id: PointId, json: options.Json = False) -> None:
+    """Show a backup point: what it is made of, and what it depends on."""
+    with at_point(of(context), id) as (found, _, point):
+        details = backup_list.details(found.host, point.id)
+    summary = details.summary
+    if json:
+        output.print_json(
+            {
+                **_point(summary),
+                "instance": summary.instance,
+                "uuid": summary.uuid,
+                "files": details.files,
+                "nvram": details.has_nvram,
+                "definition": details.definition,
+            }
+        )
+        return
+    output.facts(
+        [
+            ("id", summary.id),
+            ("name", summary.name),
+            ("instance", summary.instance),
+            ("kind", summary.kind),
+            ("created", f"{summary.created} ({age(summary.created)} ago)"),
+            ("size", size(summary.size_bytes)),
+            ("depends", ", ".join(summary.depends)),
+            ("uefi", "its variables are kept" if details.has_nvram else ""),
+            (
+                "files",
+                "\n".join(
+                    f"{file.disk}  {file.path}  {file.format}  {size(file.allocated_bytes)}"
+                    + ("  (the instance's own)" if file.original else "")
+                    for file in details.files
+                ),
+            ),
+        ]
+    )
+
+
+def as_json(listed: Listed) -> dict[str, object]:
+    """The documented shape: docs/schema/backup-list.json."""
+    return {
+        "instances": [
+            {
+                "host": host,
+                **{key: value for key, value in asdict(one).items() if key != "points"},
+                "points": [_point(point) for point in one.points],
+            }
+            for host, instances in listed
+            for one in instances
+        ]
+    }
+
+
+def _point(point: PointSummary) -> dict[str, object]:
+    return {
+        "id": point.id,
+        "name": point.name,
+        "kind": point.kind,
+        "created": point.created,
+        "age_s": age_s(point.created),
+        "size_bytes": point.size_bytes,
+        "depends": point.depends,
+        "current": point.current,
+    }
+
+
+def _asked(session: Session, name: str) -> tuple[Listed, list[tuple[str, str]]]:
+    """What each host says, and those that say nothing."""
+    if name:
+        with session.look(name) as (found, plain):
+            uuid = found.host.domain(plain).uuid
+            return [("", backup_list.listing(found.host, uuid))], []
+    if len(session.many) < 2:
+        with session.context() as found:
+            return [("", backup_list.listing(found.host))], []
+    with session.fleet() as fleet:
+        answers = fleet.ask(backup_list.listing)
+    heard = [(answer.place.name, answer.value or []) for answer in answers]
+    return heard, [(a.place.name, a.error.message) for a in answers if a.error]
+
+
+def _print(listed: Listed) -> None:
+    rows = list(_rows(listed))
+    if rows:
+        columns.show(
+            ("ID", "NAME", "INSTANCE", "KIND", "AGE", "SIZE", "DEPENDS"),
+            rows,
+            right=("AGE", "SIZE"),
+        )
+    else:
+        output.say("There are no backup points.")
+    for _, instances in listed:
+        for one in instances:
+            _remarks(one)
+
+
+def _rows(listed: Listed) -> Iterator[Sequence[str]]:
+    for host, instances in listed:
+        for one in instances:
+            for point in one.points:
+                yield (
+                    point.id,
+                    point.name,
+                    f"{host}/{one.instance}" if host else one.instance,
+                    point.kind,
+                    age(point.created),
+                    size(point.size_bytes),
+                    ", ".join(point.depends) or "-",
+                )
+
+
+def _remarks(one: InstanceBackups) -> None:
+    name = one.instance
+    if one.undo_of:
+        output.note(
+            f"'{name}' was taken back to {one.undo_of}; undo it: lifebuoy backup undo {name}"
+        )
+    if one.pending:
+        output.note(f"'{name}': something was cut off; go on: lifebuoy backup tidy {name}")
+    elif one.merges:
+        output.note(f"'{name}': files are left to be merged: lifebuoy backup tidy {name}")

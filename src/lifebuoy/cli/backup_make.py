@@ -1,0 +1,87 @@
+"""``lifebuoy backup create``: freeze the disks of an instance, or copy them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lifebuoy.cli import options, output
+from lifebuoy.cli.backup_words import done
+from lifebuoy.cli.session import of
+from lifebuoy.errors import BadInput
+from lifebuoy.operations import backup_copy, backup_create
+
+_EPILOG = """Examples:
+
+$ lifebuoy backup create web1
+
+$ lifebuoy backup create web1 --name 'before the upgrade' --keep 5
+
+$ lifebuoy backup create web1 --copy --pool backups"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group."""
+    app.command("create", epilog=_EPILOG)(create)
+
+
+def create(
+    context: typer.Context,
+    name: options.Name,
+    label: Annotated[
+        str, typer.Option("--name", metavar="TEXT", help="What to call the backup point.")
+    ] = "",
+    copy: Annotated[
+        bool,
+        options.flag("--copy", help="Copy the disks to files of their own instead of freezing."),
+    ] = False,
+    pool: Annotated[
+        str,
+        typer.Option(
+            "--pool",
+            metavar="POOL",
+            help="Where the copies go: a storage pool, or a folder of the host by its absolute "
+            "path; else beside the disks.",
+        ),
+    ] = "",
+    freeze: Annotated[
+        bool,
+        options.flag(
+            "--freeze/--no-freeze",
+            help="Hold a running guest's file systems still for a moment while copying begins, by "
+            "its guest agent; without it the copy is as after a power failure.",
+        ),
+    ] = True,
+    keep: Annotated[
+        int,
+        typer.Option("--keep", metavar="N", help="Delete the oldest points beyond N; 0: keep all."),
+    ] = 0,
+    json: options.Json = False,
+) -> None:
+    """Make a backup point: all disks of an instance at one moment, and its UEFI variables.
+
+    The disks are frozen as they are and what is written from now on goes to new files: at once,
+    whatever their size. While there are points the definition names those new files; deleting the
+    last point merges them and gives the former definition back. A frozen point lies in the same
+    storage as the disk and is lost with it.
+
+    With --copy the disks are copied instead: that takes as long as copying does, stands for
+    itself, and is possible while the instance runs.
+    """
+    if pool and not copy:
+        raise BadInput("--pool says where copies go", hint="add --copy")
+    session = of(context)
+    with session.instance(name) as (found, name):
+        if copy:
+            asked = backup_copy.as_json(backup_copy.CopyRequest(label, keep, pool, freeze))
+            made = done(session, found, backup_copy.COPY, name, asked, silent=json).result()
+        else:
+            request = backup_create.as_json(backup_create.CreateRequest(label, keep))
+            made = done(session, found, backup_create.CREATE, name, request, silent=json).result()
+    if json:
+        kind = "copy" if copy else "frozen"
+        output.print_json({"instance": name, "action": "create", "kind": kind, **made})
+        return
+    output.say(f"Backup point {made['id']} of '{name}' was made.")
+    output.note(f"Go back to it: {session.command('backup', 'restore', str(made['id']))}")

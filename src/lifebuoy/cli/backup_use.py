@@ -1,0 +1,171 @@
+"""``lifebuoy backup restore``, ``undo``, ``delete`` and ``tidy``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lifebuoy.backup.book import ChangeKind
+from lifebuoy.cli import ask, columns, options, output
+from lifebuoy.cli.backup_words import PointId, at_point, done, size
+from lifebuoy.cli.session import of
+from lifebuoy.errors import Refused
+from lifebuoy.operations import backup_delete, backup_list, backup_restore
+from lifebuoy.operations.backup_delete import Deletion
+from lifebuoy.operations.backup_site import Site
+
+_WORDS = {
+    ChangeKind.DROP: "throw away",
+    ChangeKind.COMMIT: "merge",
+    ChangeKind.PULL: "merge",
+    ChangeKind.MOVE: "copy back",
+}
+Later = Annotated[
+    bool,
+    options.flag(
+        "--later",
+        help="Leave what cannot be merged while the instance runs for when it is stopped.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command("restore", epilog="Example:\n\n$ lifebuoy backup restore 3f9a")(restore)
+    app.command("undo", epilog="Example:\n\n$ lifebuoy backup undo web1")(undo)
+    app.command(
+        "delete",
+        epilog="Examples:\n\n$ lifebuoy backup delete 3f9a --dry-run\n\n"
+        "$ lifebuoy backup delete 3f9a",
+    )(delete)
+    app.command("tidy", epilog="Example:\n\n$ lifebuoy backup tidy web1")(tidy)
+
+
+def restore(context: typer.Context, id: PointId, json: options.Json = False) -> None:
+    """Go back to a backup point: the disks, and the UEFI variables, are as they were then.
+
+    The instance must be stopped. Nothing is copied, so it takes a moment only, and the state
+    before is kept: lifebuoy backup undo brings it back.
+    """
+    session = of(context)
+    with at_point(session, id) as (found, domain, point):
+        name = domain.name
+        asked = backup_restore.as_json(backup_restore.RestoreRequest(point.id))
+        done(session, found, backup_restore.RESTORE, name, asked, silent=json)
+    if json:
+        output.print_json({"instance": name, "action": "restore", "id": point.id})
+        return
+    output.say(f"'{name}' is as it was at backup point {point.id}.")
+    output.note(f"Undo it: {session.command('backup', 'undo', name)}")
+
+
+def undo(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
+    """Undo the last restore of an instance; asked again, it is done again.
+
+    The instance must be stopped. What was written since the restore is kept and comes back when
+    this is undone in turn; deleting the point that was gone back to gives it up.
+    """
+    session = of(context)
+    with session.instance(name) as (found, name):
+        asked = backup_restore.as_json(backup_restore.RestoreRequest())
+        done(session, found, backup_restore.UNDO, name, asked, silent=json)
+    if json:
+        output.print_json({"instance": name, "action": "undo"})
+        return
+    output.say(f"The last restore of '{name}' is undone.")
+    output.note("Asking again brings it back.")
+
+
+def delete(
+    context: typer.Context,
+    id: PointId,
+    later: Later = False,
+    only_show: Annotated[
+        bool, options.flag("--dry-run", help="Show what would be merged, and end.")
+    ] = False,
+    yes: Annotated[bool, options.flag("--yes", "-y", help="Do not ask.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Delete a backup point and merge what it alone has kept apart.
+
+    A running instance goes on running meanwhile. Merging can be stopped at any moment, even by a
+    crash, and is gone on with by the next call. With the last point gone the definition is what
+    it was before the first one.
+    """
+    session = of(context)
+    with at_point(session, id) as (found, domain, point):
+        name = domain.name
+        site = Site(found.host, domain)
+        plan = backup_delete.planned(site, site.book(), (point.id,))
+        if only_show:
+            _show(plan, name, point.id, as_json=json)
+            return
+        if not yes and not json and output.interactive():
+            _print(plan)
+            if not ask.agreed(f"Delete backup point {point.id} of '{name}' for good?"):
+                raise typer.Abort
+        request = backup_delete.DeleteRequest((point.id,), later)
+        asked = backup_delete.as_json(request)
+        left = done(session, found, backup_delete.DELETE, name, asked, silent=json).result()
+    _tell(name, "delete", int(left["left"]), point.id, as_json=json)
+
+
+def tidy(
+    context: typer.Context, name: options.Name, later: Later = False, json: options.Json = False
+) -> None:
+    """Go on with merging that was cut off, or was left until the instance is stopped."""
+    session = of(context)
+    with session.instance(name) as (found, name):
+        uuid = found.host.domain(name).uuid
+        if not backup_list.listing(found.host, uuid):
+            raise Refused(f"'{name}' has no backup points, and nothing is left to be merged")
+        asked = backup_delete.as_json(backup_delete.DeleteRequest((), later))
+        left = done(session, found, backup_delete.TIDY, name, asked, silent=json).result()
+    _tell(name, "tidy", int(left["left"]), "", as_json=json)
+
+
+def _tell(name: str, action: str, left: int, id: str, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"instance": name, "action": action, "id": id, "merges_left": left})
+        return
+    output.say(f"Backup point {id} of '{name}' is deleted." if id else f"'{name}' is tidy.")
+    if left:
+        output.note(f"{left} merges are left until it is stopped: lifebuoy backup tidy {name}")
+
+
+def _show(plan: Deletion, name: str, id: str, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(
+            {
+                "dry_run": True,
+                "instance": name,
+                "id": id,
+                "merges": plan.merges,
+                "loses_undo": plan.loses_undo,
+                "definition_as_before": plan.definition_as_before,
+            }
+        )
+        return
+    _print(plan)
+    output.note("Nothing was changed.")
+
+
+def _print(plan: Deletion) -> None:
+    if plan.merges:
+        rows = [
+            (
+                _WORDS[merge.kind],
+                "\n".join(merge.files),
+                size(merge.bytes) if merge.into else "-",
+                "yes" if merge.stopped_only else "no",
+            )
+            for merge in plan.merges
+        ]
+        columns.show(("WHAT", "FILE THAT GOES", "WRITES AT MOST", "ONLY STOPPED"), rows)
+    else:
+        output.say("There is nothing to merge; other points still need all files.")
+    if plan.loses_undo:
+        output.note("The last restore can then no longer be undone: the state before it is lost.")
+    if plan.definition_as_before:
+        output.note("The definition is then what it was before the first point.")

@@ -1,0 +1,150 @@
+"""What the commands of backup points share: finding a point, doing an operation, sizes, ages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from lifebuoy.backup.book import Point
+from lifebuoy.cli import durable, progress
+from lifebuoy.cli.session import Session
+from lifebuoy.errors import AmbiguousInstance, LifebuoyError, PointNotFound
+from lifebuoy.hypervisor import Domain, Host
+from lifebuoy.operations import backup_list, lock
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.operation import JsonObject, Kind, OperationT, Work
+from lifebuoy.operations.runner import run
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_SPANS: Final = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def point_ids(context: typer.Context, incomplete: str) -> list[str]:
+    """Ids that begin with what was typed; none where the host cannot be asked."""
+    given = context.find_root().params
+    session = Session(given.get("connect"), given.get("config_file"))
+    try:
+        with session.context() as found:
+            every = backup_list.listing(found.host)
+    except LifebuoyError:
+        return []
+    return [point.id for one in every for point in one.points if point.id.startswith(incomplete)]
+
+
+PointId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The backup point: its id, or the first characters of it; HOST/ID for one host's.",
+        autocompletion=point_ids,
+        show_default=False,
+    ),
+]
+
+
+@contextmanager
+def at_point(session: Session, ref: str) -> Iterator[tuple[Context, Domain, Point]]:
+    """The host that has the point, its instance and the point.
+
+    Raises:
+        PointNotFound: no host that answers has it.
+        AmbiguousInstance: two have one whose id begins so.
+        InstanceNotFound: the instance is gone.
+    """
+    host, _, id = ref.rpartition("/")
+    if not host and len(session.many) < 2:
+        with session.context() as found:
+            yield (found, *_point(found.host, id))
+        return
+    with session.fleet() as fleet:
+        name = host or _where(session, id)
+        found = session.context_of(fleet.host(name))
+        yield (found, *_point(found.host, id))
+
+
+def done(
+    session: Session,
+    context: Context,
+    kind: Kind[OperationT],
+    name: str,
+    request: JsonObject,
+    *,
+    silent: bool,
+) -> OperationT:
+    """Do the operation on record and show it; without a database in one go, which is said."""
+    with durable.on_record_if_possible(session) as opened:
+        if opened is not None:
+            opened.clear(context, kind, name, silent=silent)
+            with progress.shown(silent=silent) as view:
+                return opened.perform(context, kind, name, request, view)
+        domain = context.host.domain(name)
+        with (
+            lock.held(context.host.store, domain.uuid, name, kind.doing),
+            progress.shown(silent=silent) as view,
+        ):
+            operation = kind.make(Work(context, domain.uuid, request, progress=view.upload))
+            operation.begin()
+            run(operation.steps(), view)
+            return operation
+
+
+def size(number: int) -> str:
+    """Bytes as people read them."""
+    amount = float(number)
+    for unit in _UNITS[:-1]:
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} {_UNITS[-1]}"
+
+
+def age_s(created: str, now: datetime | None = None) -> int:
+    """Seconds since a recorded time; 0 for one that is in the future or cannot be read."""
+    try:
+        then = datetime.fromisoformat(created)
+    except ValueError:
+        return 0
+    return max(0, int(((now or datetime.now(UTC)) - then).total_seconds()))
+
+
+def age(created: str) -> str:
+    """The same in words."""
+    seconds = age_s(created)
+    for span, unit in _SPANS:
+        if seconds >= span:
+            return f"{seconds // span} {unit}"
+    return f"{seconds} s"
+
+
+def _point(host: Host, id: str) -> tuple[Domain, Point]:
+    book, point = backup_list.find(host, id)
+    return host.domain(book.uuid), point
+
+
+def _where(session: Session, id: str) -> str:
+    """The one host that has a point of that id."""
+    with session.fleet() as fleet:
+        answers = fleet.ask(lambda host: _has(host, id))
+    there = [answer.place.name for answer in answers if answer.value]
+    if len(there) > 1:
+        raise AmbiguousInstance(
+            f"backup points that begin with '{id}' are on {' and '.join(there)}",
+            hint="say which one: " + " or ".join(f"{name}/{id}" for name in there),
+        )
+    if not there:
+        silent = [answer.place.name for answer in answers if answer.error]
+        words = f"; {', '.join(silent)} did not answer" if silent else ""
+        raise PointNotFound(f"no backup point '{id}'{words}", hint="lifebuoy backup list")
+    return there[0]
+
+
+def _has(host: Host, id: str) -> bool:
+    try:
+        backup_list.find(host, id)
+    except PointNotFound:
+        return False
+    return True
