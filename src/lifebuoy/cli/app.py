@@ -10,6 +10,7 @@ import typer
 from lifebuoy import __version__
 from lifebuoy.cli import (
     audit,
+    backup,
     bootlog,
     config,
     console,
@@ -101,6 +102,7 @@ def root(
 
 
 app.add_typer(rescue.app, name="rescue")
+app.add_typer(backup.app, name="backup")
 app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
 app.add_typer(config.app, name="config")
