@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
-
-import paramiko
+from typing import TYPE_CHECKING, Final
 
 from lifebuoy.hypervisor import Domain, Host, SshHop
 from lifebuoy.interruption import sleep
 from lifebuoy.rescue.seed import fingerprint
 from lifebuoy.rescue.tunnel import NoWay, through
+
+if TYPE_CHECKING:
+    import paramiko  # an eighth of the time that a plain command takes: loaded where it is used
 
 _LOOPBACK: Final = "127.0.0.1"
 _POLL_S: Final = 0.2
@@ -164,6 +165,8 @@ def try_login(access: Access, password: str | None, *, timeout_s: float) -> bool
     Raises:
         NoWay: the host to go through leads nowhere; nothing is known of the guest.
     """
+    import paramiko
+
     try:
         with connected(access, password, timeout_s=timeout_s):
             return True
@@ -184,6 +187,8 @@ def connected(
         NoWay: the host to go through leads nowhere.
         OSError, EOFError, paramiko.SSHException: not reached, another host key, not accepted.
     """
+    import paramiko
+
     wanted = None
     if access.host_key:
         wanted = paramiko.Ed25519Key(data=base64.b64decode(access.host_key.split()[1]))
