@@ -77,7 +77,7 @@ class Story:
 STORIES: Final = (
     Story(Layout.BIOS, "grub_files_gone", BY_HAND, b"grub rescue>"),
     Story(Layout.UEFI, "grub_files_gone", BY_HAND_UEFI, b"grub>"),
-    Story(Layout.UEFI, "esp_emptied", BY_HAND_UEFI, b"BdsDxe: No bootable option"),
+    Story(Layout.UEFI, "esp_emptied", BY_HAND_UEFI, b"BdsDxe: failed to load Boot"),
     Story(Layout.LVM, "grub_files_gone", BY_HELPERS, b"grub rescue>"),
     Story(Layout.LVM, "boot_sector_zeroed", BY_HELPERS, b"Booting from Hard Disk"),
 )

@@ -169,7 +169,8 @@ def _pipe_to_squashfs(
     ]
     lines: list[str] = []
     with (
-        # A session of its own: mmdebstrap hangs up its whole process group when it is done.
+        # Sessions of their own: mmdebstrap hangs up its whole process group when it is done, and a
+        # Ctrl-C is ours to pass on, or a child's end could be seen before it as a failure.
         subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -183,6 +184,7 @@ def _pipe_to_squashfs(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={"PATH": env["PATH"], "SOURCE_DATE_EPOCH": str(epoch)},
+            start_new_session=True,
         ) as packer,
     ):
         assert bootstrap.stdout is not None and bootstrap.stderr is not None

@@ -57,12 +57,22 @@ def run(
 ) -> bytes:
     """Run ``command`` to its end and return its standard output.
 
+    In a session of its own: a Ctrl-C reaches us alone, and is not seen as the program's failure.
+
     Raises:
         BuildFailed: with the last lines it printed, when it exits with anything but 0.
     """
     words = [str(word) for word in command]
     words[0] = find(words[0]) or words[0]
-    done = subprocess.run(words, cwd=cwd, env=env, input=stdin, capture_output=True, check=False)
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env=env,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        start_new_session=True,
+    )
     if done.returncode != 0:
         raise BuildFailed(f"{command[0]} failed ({done.returncode}): {tail(done.stderr)}")
     return done.stdout
