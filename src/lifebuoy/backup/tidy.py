@@ -92,15 +92,17 @@ def _pull(content: Content, layer: Layer, below: Layer) -> Change:
 def _move(content: Content) -> Change | None:
     """Back to the original files, once those hold nothing that is kept."""
     active = content.layer(content.active)
-    alone = not active.parent and not content.children(active.id) and not active.has_original
-    if not alone or active.id in {point.layer for point in content.points}:
+    away = {name for name, file in active.files.items() if not file.original}
+    pinned = content.children(active.id) or content.kept != {active.id}
+    if active.parent or pinned or not away:
         return None
     for root in content.layers:
-        same = root.files.keys() == active.files.keys()
-        idle = root.id not in content.kept and not content.children(root.id)
-        if root.id != active.id and root.has_original and same and idle:
+        # one that lies over another is merged with that first
+        if root.parent or root.id == active.id or content.children(root.id):
+            continue
+        if root.has_original and root.files.keys() == away:
             files = {name: _written_to(file) for name, file in root.files.items()}
-            merged = Layer(active.id, "", files)
+            merged = Layer(active.id, "", {**active.files, **files})
             goal = content.without_layers(root.id).with_layer(merged)
             return Change(ChangeKind.MOVE, goal, active.id, root.id)
     return None
