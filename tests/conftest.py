@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from lifebuoy.hypervisor import Domain, Host, connect
+from tests.postgres import Server, find, serving
 
 SHORT_TMP = Path("/tmp")  # sockets below the root must stay short; pytest's folders are not
 DAEMON_USER = 65534
@@ -187,3 +188,16 @@ def made() -> Iterator[Callable[[Host, str], Domain]]:
     for domain in domains:
         domain.destroy()
         domain.undefine(keep_nvram=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of our own; a test makes its database there."""
+    programs = find()
+    if programs is None:
+        pytest.skip("needs PostgreSQL: Debian's package postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="lbp-", dir=SHORT_TMP))
+    folder.chmod(0o711)  # the server's user must reach what is below
+    with serving(folder / "server", programs) as server:
+        yield server
+    folder.rmdir()

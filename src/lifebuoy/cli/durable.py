@@ -59,7 +59,7 @@ class OnRecord:
         domain = context.host.domain(name)
         with self.database.reading() as connection:
             daemon = daemon_of(context.host)
-            found = records.unfinished(connection, daemon=daemon, instance=domain.uuid)
+            found = records.unfinished(connection, daemons=[daemon], instance=domain.uuid)
         if not found:
             return
         from lifebuoy.operations import asking

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lifebuoy.errors import Busy, Cancelled, HostTrouble, LifebuoyError, UnknownOperation
 from lifebuoy.hypervisor import Domain, Progress
-from lifebuoy.operations import lock
+from lifebuoy.operations import executor, lock
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.engine import Engine, lost
@@ -24,7 +24,7 @@ from lifebuoy.operations.notebook import conclude, now
 from lifebuoy.operations.operation import JsonObject, Kind, OperationT, no_progress
 from lifebuoy.operations.runner import Listener, nobody
 from lifebuoy.operations.task import LetGo, Task
-from lifebuoy.store import Outcome, audit, records
+from lifebuoy.store import Database, Outcome, audit, records
 from lifebuoy.store.records import Record
 from lifebuoy.store.tables import Happening
 
@@ -65,7 +65,7 @@ def perform(
     """
     record = new_record(context, kind, domain, request, asker.who, executor=engine.executor.id)
     for _ in range(_TRIES):
-        if _written(engine, record):
+        if _written(engine.database, record):
             task = Task(context, secret, asker.listener, asker.progress)
             engine.run(record, task, begun_before=False)
             reached: OperationT = _reached(task)
@@ -74,6 +74,30 @@ def perform(
         if answer is not None:
             return answer
     raise Busy(f"others are always quicker at '{domain.name}'", hint="ask again")
+
+
+def submit(
+    database: Database,
+    context: Context,
+    kind: Kind[Any],
+    domain: Domain,
+    request: JsonObject,
+    who: str,
+) -> Record:
+    """Write it down for a worker to do; comes back at once.
+
+    Raises:
+        Busy: an operation on the instance has not ended; says whose.
+    """
+    record = new_record(context, kind, domain, request, who, executor="")
+    while not _written(database, record):
+        with database.reading() as connection:
+            found = records.unfinished(
+                connection, daemons=[record.daemon], instance=record.instance
+            )
+        if found:
+            raise lock.busy(record.name, words_of(found[0]))
+    return record
 
 
 def new_record(
@@ -101,10 +125,10 @@ def new_record(
     )
 
 
-def _written(engine: Engine, record: Record) -> bool:
+def _written(database: Database, record: Record) -> bool:
     """Whether it is on record now; False where another one is at work on the instance."""
     try:
-        with engine.database.writing() as connection:
+        with database.writing() as connection:
             records.insert(connection, record)
             audit.add(connection, audit.of(record, Happening.ASKED, time=record.created))
     except IntegrityError:
@@ -120,7 +144,7 @@ def clear(engine: Engine, context: Context, kind: Kind[Any], domain: Domain, ask
     """
     daemon = daemon_of(context.host)
     with engine.database.reading() as connection:
-        found = records.unfinished(connection, daemon=daemon, instance=domain.uuid)
+        found = records.unfinished(connection, daemons=[daemon], instance=domain.uuid)
     for other in found:
         if other.kind == kind.name and other.kind not in kind.undoes:
             continue  # its end may be the answer: ``perform`` sees to that
@@ -143,7 +167,7 @@ def _make_way(
         Busy: its process lives.
     """
     with engine.database.reading() as connection:
-        found = records.unfinished(connection, daemon=record.daemon, instance=record.instance)
+        found = records.unfinished(connection, daemons=[record.daemon], instance=record.instance)
     if not found:
         return None
     other = found[0]
@@ -205,7 +229,7 @@ def is_left(engine: Engine, record: Record) -> bool:
     """Whether nobody is at work on it although somebody was."""
     if not record.executor:
         return record.attempts > 0
-    return engine.executor.is_gone(record.executor)
+    return executor.is_gone(engine.executor, record.executor)
 
 
 def adopt(engine: Engine, record: Record, who: str) -> bool:

@@ -31,6 +31,14 @@ _log = structlog.get_logger(__name__)
 #: A lock of PostgreSQL that is free for less than this may be one whose holder reconnects.
 _GRACE_S: Final = 4.0
 _KEEP_UP_S: Final = 1.0
+#: libpq's options for a connection whose loss must be noticed within seconds
+_QUICK_TO_NOTICE: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
 
 
 class Executor(Protocol):
@@ -40,8 +48,12 @@ class Executor(Protocol):
     def id(self) -> str:
         """Tells it from every other, also from an earlier process with its number."""
 
-    def is_gone(self, other: str) -> bool:
-        """Whether the process of that id has ended; may take some seconds to be sure."""
+    @property
+    def patience_s(self) -> float:
+        """How long a process must look gone until it surely is."""
+
+    def looks_gone(self, other: str) -> bool:
+        """Whether the process of that id seems to have ended."""
 
     def close(self) -> None:
         """Stop: what it left may be adopted."""
@@ -57,7 +69,19 @@ def new(database: Database) -> Executor:
     return _FileLocked(database, name) if database.is_sqlite else _ServerLocked(database, name)
 
 
+def is_gone(executor: Executor, other: str) -> bool:
+    """Whether the process of that id has ended; may take some seconds to be sure."""
+    deadline = time.monotonic() + executor.patience_s
+    while executor.looks_gone(other):
+        if time.monotonic() >= deadline:
+            return True
+        time.sleep(_KEEP_UP_S / 2)
+    return False
+
+
 class _FileLocked:
+    patience_s = 0.0
+
     def __init__(self, database: Database, name: str) -> None:
         self.id = name
         self._folder = database.file.with_name(database.file.name + ".executors")
@@ -71,9 +95,9 @@ class _FileLocked:
                 f"cannot write beside the database of operations ({self._folder}): {error.strerror}"
             ) from error
 
-    def is_gone(self, other: str) -> bool:
-        if not other or other == self.id:
-            return not other
+    def looks_gone(self, other: str) -> bool:
+        if other == self.id:
+            return False
         path = self._folder / Path(other).name
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -98,6 +122,8 @@ class _FileLocked:
 
 
 class _ServerLocked:
+    patience_s = _GRACE_S
+
     def __init__(self, database: Database, name: str) -> None:
         self.id = name
         self._database = database
@@ -105,7 +131,7 @@ class _ServerLocked:
             database.url,
             poolclass=sa.pool.NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"connect_timeout": 5, "application_name": f"lifebuoy {name}"},
+            connect_args={"application_name": f"lifebuoy {name}", **_QUICK_TO_NOTICE},
         )
         self._closing = threading.Event()
         try:
@@ -115,27 +141,17 @@ class _ServerLocked:
         self._keeper = threading.Thread(target=self._keep_up, name="executor-lock", daemon=True)
         self._keeper.start()
 
-    def is_gone(self, other: str) -> bool:
-        if not other or other == self.id:
-            return not other
-        deadline = time.monotonic() + _GRACE_S
-        while self._is_free(other):
-            if time.monotonic() >= deadline:
-                return True
-            time.sleep(_KEEP_UP_S / 2)
-        return False
+    def looks_gone(self, other: str) -> bool:
+        # asked in a transaction, so that whoever asks holds it for no longer than that
+        with self._database.reading() as connection:
+            query = sa.select(sa.func.pg_try_advisory_xact_lock(_key(other)))
+            return other != self.id and bool(connection.execute(query).scalar())
 
     def close(self) -> None:
         self._closing.set()
         self._keeper.join(2 * _KEEP_UP_S)
         with suppress(SQLAlchemyError):
             self._connection.close()
-
-    def _is_free(self, other: str) -> bool:
-        # asked in a transaction, so that whoever asks holds it for no longer than that
-        with self._database.reading() as connection:
-            query = sa.select(sa.func.pg_try_advisory_xact_lock(_key(other)))
-            return bool(connection.execute(query).scalar())
 
     def _locked(self) -> sa.Connection:
         connection = self._engine.connect()

@@ -108,10 +108,12 @@ class Notebook:
 
         Raises:
             CancelRequested: somebody asked to roll it back.
-            LetGo: it is another process's now.
+            LetGo: it is another process's now, or this one stops.
         """
         if self._task.interrupted.is_set():
             raise CancelRequested("interrupted")
+        if self._task.hand_over.is_set():
+            raise LetGo("this process stops")
         if self._clock() - self._looked < _LOOK_S:
             return
         self._looked = self._clock()

@@ -24,7 +24,8 @@ class Task:
     """What this process knows of an operation beside its record.
 
     ``context`` is a connected host that stays open until ``ended``; ``secrets`` what only the
-    asker knows. ``interrupted`` is set to roll the operation back.
+    asker knows. ``interrupted`` is set to roll the operation back, ``hand_over`` to let it go for
+    another process to go on with.
     """
 
     context: Context
@@ -32,6 +33,7 @@ class Task:
     listener: Listener = nobody
     progress: Progress = no_progress
     interrupted: threading.Event = field(default_factory=threading.Event)
+    hand_over: threading.Event = field(default_factory=threading.Event)
     begun: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     operation: Operation | None = None

@@ -7,6 +7,7 @@ other instead of failing in the middle.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,32 @@ class Database:
             connection.begin(),
         ):
             yield connection
+
+    @contextmanager
+    def alone(self, key: int) -> Iterator[None]:
+        """Hold an advisory lock of PostgreSQL's.
+
+        It is tried for, and held outside any transaction: indexes that are made beside others'
+        work wait for all transactions and statements that are under way, also one that waits for
+        this lock.
+
+        Raises:
+            DatabaseTrouble: it cannot be had in time.
+        """
+        deadline = time.monotonic() + BUSY_S
+        with self._told(), self.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar():
+                if time.monotonic() > deadline:
+                    raise DatabaseTrouble(
+                        f"somebody else is making the tables of {self.location} for too long",
+                        hint=HINT,
+                    )
+                time.sleep(0.02)
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def close(self) -> None:
         """Close all connections."""

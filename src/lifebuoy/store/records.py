@@ -132,12 +132,15 @@ def get(connection: sa.Connection, id_: str) -> Record:
 
 
 def unfinished(
-    connection: sa.Connection, *, daemon: str | None = None, instance: str | None = None
+    connection: sa.Connection,
+    *,
+    daemons: Sequence[str] | None = None,
+    instance: str | None = None,
 ) -> list[Record]:
-    """Those without an outcome, oldest first; at one daemon, on one instance where named."""
+    """Those without an outcome, oldest first; at these daemons, on one instance where named."""
     query = sa.select(operations).where(operations.c.outcome.is_(None))
-    if daemon is not None:
-        query = query.where(operations.c.daemon == daemon)
+    if daemons is not None:
+        query = query.where(operations.c.daemon.in_(daemons))
     if instance is not None:
         query = query.where(operations.c.instance == instance)
     return [_record(row) for row in connection.execute(query.order_by(operations.c.created))]
@@ -171,6 +174,27 @@ def take(connection: sa.Connection, id_: str, *, before: str, executor: str) -> 
         .values(executor=executor, attempts=operations.c.attempts + 1)
     )
     return bool(done.rowcount == 1)
+
+
+def take_waiting(
+    connection: sa.Connection, executor: str, *, daemons: Sequence[str], limit: int
+) -> list[Record]:
+    """Give the oldest that wait at ``daemons`` to ``executor``; nobody else gets them."""
+    waiting = (operations.c.executor == "") & (operations.c.attempts == 0)
+    chosen = (
+        sa.select(operations.c.id)
+        .where(waiting, operations.c.outcome.is_(None), operations.c.daemon.in_(daemons))
+        .order_by(operations.c.created)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # SQLite has one writer at a time anyway
+    )
+    ids = list(connection.execute(chosen).scalars())
+    if not ids:
+        return []
+    ours = operations.c.id.in_(ids)
+    connection.execute(operations.update().where(ours).values(executor=executor, attempts=1))
+    rows = connection.execute(sa.select(operations).where(ours).order_by(operations.c.created))
+    return [_record(row) for row in rows]
 
 
 def release(connection: sa.Connection, id_: str, executor: str) -> None:

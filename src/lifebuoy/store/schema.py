@@ -54,8 +54,7 @@ def alone(database: Database) -> Iterator[None]:
             _use_write_ahead_log(database)
             yield
         return
-    with database.reading() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    with database.alone(_LOCK):
         yield
 
 
