@@ -18,6 +18,7 @@ from platformdirs import user_data_path
 
 from lifebuoy.errors import BadInput, HostTrouble, InstanceNotFound
 from lifebuoy.hypervisor.domain import Domain
+from lifebuoy.hypervisor.events import Changed, subscribe
 from lifebuoy.hypervisor.folder import FolderStore
 from lifebuoy.hypervisor.glance import Glance, glances
 from lifebuoy.hypervisor.hop import SshHop
@@ -143,6 +144,14 @@ class Host:
                 if code(exc) != libvirt.VIR_ERR_NO_DOMAIN:
                     raise as_ours(exc, f"look for '{ref}'") from exc
         return None
+
+    def on_change(self, changed: Changed) -> Callable[[], None]:
+        """Have ``changed`` called when something happens to a domain; the answer ends that.
+
+        Raises:
+            HostTrouble: this libvirt tells nothing.
+        """
+        return subscribe(self._link.conn, changed)
 
     def define(self, xml: str) -> Domain:
         """Define a domain, or replace the definition of the one with its name and UUID.

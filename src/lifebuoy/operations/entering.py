@@ -91,7 +91,7 @@ class Entering:
         ]
         if self.state["saved"]:  # late: it cannot be undone
             steps.append(Step("give the saved memory up", self._drop_saved))
-        steps.append(Step("start the rescue system", self._start, self._domain.destroy))
+        steps.append(Step("start the rescue system", self._start, self._cut))
         if self._request.wait:
             steps.append(Step("wait until it can be logged in to", self._wait))
         if self._wants_script:
@@ -166,7 +166,8 @@ class Entering:
 
     def _unmark(self) -> None:
         plain = definition.without_stay(self._domain.xml(secure=True))
-        record.erase(self._domain)
+        if record.read(self._domain) is not None:
+            record.erase(self._domain)
         self._host.define(plain)  # libvirt keeps an element <metadata/> that was not there before
 
     def _place_image(self) -> str:
@@ -215,6 +216,7 @@ class Entering:
         return path + media.nvram_name(self.state["session"])
 
     def _define(self) -> None:
+        self._require_mark()
         paths = self.state["paths"]
         places = definition.RescueMedia(
             image_path=paths["image"], seed_path=paths["seed"], nvram_path=paths.get("nvram")
@@ -235,13 +237,28 @@ class Entering:
             self._domain.drop_managed_save()
 
     def _start(self) -> None:
+        self._require_mark()
         if self._domain.active:  # who was cut short here has started it
             if definition.boots_rescue(self._domain.xml(live=True)):
                 return
             raise HostTrouble(f"'{self._domain.name}' was started by somebody else meanwhile")
         self._domain.start()
 
+    def _cut(self) -> None:
+        """Never the instance's own system, which somebody else may have started meanwhile."""
+        if self._domain.active and definition.boots_rescue(self._domain.xml(live=True)):
+            self._domain.destroy()
+
+    def _require_mark(self) -> None:
+        """Whoever goes on with this later may find that somebody has put the instance back."""
+        found = record.read(self._domain)
+        if found is None or found.session != self.state["session"]:
+            raise HostTrouble(
+                f"somebody else took '{self._domain.name}' out of rescue mode meanwhile"
+            )
+
     def _wait(self) -> str:
+        self._require_mark()
         ours = self._image.kind is ImageKind.LIFEBUOY
         stay = self._stay
         found, seen = ways.wait(
@@ -279,4 +296,5 @@ class Entering:
         return "ejected, wiped and deleted"
 
     def _finish(self) -> None:
+        self._require_mark()
         record.write(self._domain, replace(self._stay, phase=Phase.RESCUE))

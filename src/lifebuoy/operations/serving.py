@@ -20,7 +20,9 @@ from lifebuoy.operations.context import Context
 from lifebuoy.operations.engine import Engine
 from lifebuoy.operations.runner import Listener, nobody
 from lifebuoy.operations.task import Task
+from lifebuoy.operations.watching import Watcher
 from lifebuoy.store import records
+from lifebuoy.store.audit import Entry
 from lifebuoy.store.records import Record
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +55,7 @@ class Served:
     error: str = ""
 
 
-def _unheard(_served: Served) -> None:
+def _unheard(_what: object) -> None:
     """Nobody watches."""
 
 
@@ -66,13 +68,17 @@ class _Underway:
 
 @dataclass
 class Worker:
-    """One process that works. ``parallel`` is how many operations it works on at a time."""
+    """One process that works. ``parallel`` is how many operations it works on at a time.
+
+    ``told`` hears of operations, ``seen`` of what others did to the instances.
+    """
 
     engine: Engine
     hosts: Hosts
     who: str
     parallel: int = 8
     told: Callable[[Served], None] = _unheard
+    seen: Callable[[Entry], None] = _unheard
     listener: Callable[[Record], Listener] = lambda record: nobody
     clock: Callable[[], float] = time.monotonic
     _underway: list[_Underway] = field(default_factory=list)
@@ -84,6 +90,14 @@ class Worker:
         """Work until ``stop`` is set; what is under way then is let go at its next wait or step,
         for another worker to go on with. A database out of reach is waited for.
         """
+        watcher = Watcher(self.engine.database, lambda: dict(self.hosts.contexts()), self.seen)
+        watcher.start()
+        try:
+            self._serve(stop)
+        finally:
+            watcher.stop()
+
+    def _serve(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 busy = self._turn()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
+
+#: ISO 8601 in UTC; ordered by its characters, whatever the database's language is
+TIME: Final = sa.String(32).with_variant(sa.String(32, collation="C"), "postgresql")
 
 
 class Outcome(StrEnum):
@@ -43,9 +47,9 @@ operations = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
-    sa.Column("created", sa.String(32), nullable=False),
-    sa.Column("started", sa.String(32)),
-    sa.Column("finished", sa.String(32)),
+    sa.Column("created", TIME, nullable=False),
+    sa.Column("started", TIME),
+    sa.Column("finished", TIME),
     sa.Column("executor", sa.String(64), nullable=False, server_default=""),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("outcome", sa.String(16)),
@@ -80,7 +84,7 @@ steps = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("began", sa.String(32), nullable=False),
+    sa.Column("began", TIME, nullable=False),
     sa.Column("seconds", sa.Float),
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
 )
@@ -95,7 +99,7 @@ audit = sa.Table(
         primary_key=True,
         autoincrement=True,
     ),
-    sa.Column("time", sa.String(32), nullable=False),
+    sa.Column("time", TIME, nullable=False),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("event", sa.String(16), nullable=False),
     sa.Column("kind", sa.String(64), nullable=False),
@@ -118,5 +122,5 @@ observed = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("state", sa.String(32), nullable=False),
     sa.Column("definition", sa.String(64), nullable=False),
-    sa.Column("seen", sa.String(32), nullable=False),
+    sa.Column("seen", TIME, nullable=False),
 )

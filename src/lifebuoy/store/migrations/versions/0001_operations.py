@@ -8,6 +8,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+TIME = sa.String(32).with_variant(sa.String(32, collation="C"), "postgresql")
 _REFUSAL = "the audit log is append-only"
 
 
@@ -40,9 +41,9 @@ def _operations() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("who", sa.Text, nullable=False),
         sa.Column("request", sa.Text, nullable=False),
-        sa.Column("created", sa.String(32), nullable=False),
-        sa.Column("started", sa.String(32)),
-        sa.Column("finished", sa.String(32)),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("started", TIME),
+        sa.Column("finished", TIME),
         sa.Column("executor", sa.String(64), nullable=False, server_default=""),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("outcome", sa.String(16)),
@@ -76,7 +77,7 @@ def _steps() -> None:
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
-        sa.Column("began", sa.String(32), nullable=False),
+        sa.Column("began", TIME, nullable=False),
         sa.Column("seconds", sa.Float),
         sa.Column("detail", sa.Text, nullable=False, server_default=""),
     )
@@ -91,7 +92,7 @@ def _audit() -> None:
             primary_key=True,
             autoincrement=True,
         ),
-        sa.Column("time", sa.String(32), nullable=False),
+        sa.Column("time", TIME, nullable=False),
         sa.Column("who", sa.Text, nullable=False),
         sa.Column("event", sa.String(16), nullable=False),
         sa.Column("kind", sa.String(64), nullable=False),
@@ -114,7 +115,7 @@ def _observed() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("definition", sa.String(64), nullable=False),
-        sa.Column("seen", sa.String(32), nullable=False),
+        sa.Column("seen", TIME, nullable=False),
     )
 
 
