@@ -1,7 +1,8 @@
 """Machines of their own beside this one: namespaces with their own users, /run, /var and processes.
 
 What runs in one ends with it, whatever becomes of the test; nothing on this machine is changed.
-The network is shared, so that 127.0.0.1 is the same for all.
+The network is shared, so that 127.0.0.1 is the same for all, but for a server with a network of its
+own.
 """
 
 from __future__ import annotations
@@ -30,7 +31,13 @@ START_S: Final = 60.0
 DEADLINE_S: Final = 240.0
 IMAGES: Final = "/run/images"
 _PYTHON: Final = f"/run/python/bin/python3.{sys.version_info.minor}"
-_NAMESPACES: Final = {"mount": "mnt", "uts": "uts", "ipc": "ipc", "pid": "pid_for_children"}
+_NAMESPACES: Final = {
+    "mount": "mnt",
+    "uts": "uts",
+    "ipc": "ipc",
+    "pid": "pid_for_children",
+    "net": "net",
+}
 _LIBVIRTD_CONF: Final = """
 # The group alone decides who may: there is no polkit here to ask.
 unix_sock_group = "libvirt"
@@ -49,6 +56,7 @@ class Kind(StrEnum):
 
     HOST = "host"  # runs a system libvirt
     LAPTOP = "laptop"  # runs nothing
+    APART = "apart"  # a host whose network is its own: bridges may be made there
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ def started(kind: Kind, users: Sequence[User], images: Path) -> Iterator[Machine
     (folder / "etc").mkdir()
     write_entries(folder / "etc", users)
     make_homes(folder, users)
-    if kind is Kind.HOST:
+    if kind is not Kind.LAPTOP:
         _configure_libvirt(folder / "etc" / "libvirt")
     try:
         process = _start(kind, folder, images)
@@ -142,7 +150,8 @@ def _configure_libvirt(folder: Path) -> None:
 
 def _start(kind: Kind, folder: Path, images: Path) -> subprocess.Popen[bytes]:
     words = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child"]
-    words += ["--mount", "--uts", "--ipc", "--pid", "bash", str(SCRIPT), str(kind), str(folder)]
+    words += ["--mount", "--uts", "--ipc", "--pid", *(["--net"] if kind is Kind.APART else [])]
+    words += ["bash", str(SCRIPT), str(kind), str(folder)]
     given = {
         "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
         "PYTHON": sys.base_prefix,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the namespaces that it is started in into a machine of its own: its users, an empty /run
 # and /var, its processes. A "host" runs a system libvirt, as a server does. Stays until killed.
-#   machine.sh host|laptop FOLDER    FOLDER holds etc/ and takes everything that is made
+#   machine.sh host|laptop|apart FOLDER    FOLDER holds etc/ and takes everything that is made
 # PYTHON, PACKAGES, SOURCE and IMAGES are folders that appear below /run, for users who may not
 # look into where they are.
 set -eu
@@ -22,7 +22,8 @@ mount --bind "$PACKAGES" /run/packages
 mount --bind "$SOURCE" /run/source
 mount --bind "$IMAGES" /run/images
 
-if [ "$kind" = host ]; then
+if [ "$kind" = apart ]; then ip link set lo up; fi
+if [ "$kind" != laptop ]; then
     # As the packages leave them, and /dev/kvm as udev leaves it.
     install -d -m 0711 /var/lib/libvirt/images /var/lib/libvirt/boot /var/cache/libvirt
     install -d -m 0750 -o libvirt-qemu -g kvm /var/lib/libvirt/qemu
