@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
@@ -23,17 +23,13 @@ from lifebuoy.operations.journal import Ending
 from lifebuoy.operations.notebook import conclude, now
 from lifebuoy.operations.operation import JsonObject, Kind, OperationT, no_progress
 from lifebuoy.operations.runner import Listener, nobody
-from lifebuoy.operations.task import LetGo, Task
+from lifebuoy.operations.task import LetGo, Task, unsaid
 from lifebuoy.store import Database, Outcome, audit, records
 from lifebuoy.store.records import Record
 from lifebuoy.store.tables import Happening
 
 _ID_BYTES: Final = 6
 _TRIES: Final = 20
-
-
-def _untold(_words: str) -> None:
-    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class Asker:
     who: str
     listener: Listener = nobody
     progress: Progress = no_progress
-    notice: Callable[[str], None] = field(default=_untold)
+    notice: Callable[[str], None] = unsaid
 
 
 def perform(
@@ -66,7 +62,7 @@ def perform(
     record = new_record(context, kind, domain, request, asker.who, executor=engine.executor.id)
     for _ in range(_TRIES):
         if _written(engine.database, record):
-            task = Task(context, secret, asker.listener, asker.progress)
+            task = _task(context, asker, secret)
             engine.run(record, task, begun_before=False)
             reached: OperationT = _reached(task)
             return reached
@@ -180,7 +176,7 @@ def _make_way(
         _settle(engine, context, kind, other, asker)
         return None
     asker.notice("It was cut short before: it goes on where it was.")
-    task = Task(context, None, asker.listener, asker.progress)
+    task = _task(context, asker)
     engine.run(_once_more(other), task, begun_before=True)
     reached: OperationT = _reached(task)
     return reached
@@ -188,7 +184,7 @@ def _make_way(
 
 def _settle(engine: Engine, context: Context, kind: Kind[Any], other: Record, asker: Asker) -> None:
     """Close, roll back or finish one that is this process's now."""
-    task = Task(context, None, asker.listener, asker.progress)
+    task = _task(context, asker)
     if unknown := foreign(engine, other):
         asker.notice(f"{unknown.message}.")
         close(engine, other, unknown, asker.who)
@@ -207,6 +203,10 @@ def _settle(engine: Engine, context: Context, kind: Kind[Any], other: Record, as
         raise lost(task.trouble)
 
 
+def _task(context: Context, asker: Asker, secret: object | None = None) -> Task:
+    return Task(context, secret, asker.listener, asker.progress, asker.notice)
+
+
 def _once_more(record: Record) -> Record:
     return replace(record, attempts=record.attempts + 1)
 
@@ -218,7 +218,7 @@ def go_on(engine: Engine, context: Context, record: Record, asker: Asker) -> boo
     if unknown := foreign(engine, record):
         close(engine, record, unknown, asker.who)
         return True
-    task = Task(context, None, asker.listener, asker.progress)
+    task = _task(context, asker)
     engine.run(_once_more(record), task, begun_before=True)
     if task.ending is None:
         raise lost(task.trouble)

@@ -6,6 +6,7 @@ bookkeeping: it is turned into a request to roll back, which the work looks for 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -30,6 +31,8 @@ _log = structlog.get_logger(__name__)
 #: DBOS looks for what was put in its queue every tenth of a second; after this it will not begin
 _BEGIN_S: Final = 30.0
 _TICK_S: Final = 0.5
+#: DBOS tries again and again where a server is gone; after this the user is told
+_SILENCE_S: Final = 5.0
 
 
 class Engine:
@@ -83,8 +86,15 @@ class Engine:
     def _wait(self, task: Task) -> None:
         if not task.begun.wait(_BEGIN_S):
             raise TimedOut("the operation did not begin", safe="It goes on when asked again.")
+        said = False
         while not task.ended.wait(_TICK_S):
-            pass
+            since = task.recording_since
+            if since is not None and time.monotonic() - since > _SILENCE_S and not said:
+                task.notice(
+                    "The database of operations does not answer; it is waited for. The instance "
+                    "stays as it is meanwhile."
+                )
+                said = True
 
     def _work(self, id_: str) -> JsonObject:
         """An operation from its record, in a thread of DBOS."""
@@ -139,7 +149,7 @@ class Engine:
         try:
             return Journey(
                 task.operation,
-                _Recorder(task.context.host),
+                _Recorder(task),
                 notebook,
                 again=task.listener,
                 past_return=notebook.past_return,
@@ -158,8 +168,8 @@ class _Recorder:
     Better an operation that cannot be gone on with by others than an instance left half-way.
     """
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, task: Task) -> None:
+        self._task = task
         self._unrecorded = False
 
     def __call__(self, name: str, act: Callable[[], JsonObject]) -> JsonObject:
@@ -168,9 +178,12 @@ class _Recorder:
         found: list[JsonObject] = []
 
         def noticed() -> JsonObject:
+            self._task.recording_since = None
             found.append(self._done(act))
+            self._task.recording_since = time.monotonic()
             return found[0]
 
+        self._task.recording_since = time.monotonic()
         try:
             return workflows.recorded(name, noticed)
         except workflows.NotOurs as error:
@@ -179,11 +192,13 @@ class _Recorder:
             _log.warning("steps_not_recorded", step=name, error=type(error).__name__)
             self._unrecorded = True
             return found[0] if found else self._done(act)
+        finally:
+            self._task.recording_since = None
 
     def _done(self, act: Callable[[], JsonObject]) -> JsonObject:
         found = act()
         if "error" in found or "failed" in found:
-            _let_go_if_lost(self._host)
+            _let_go_if_lost(self._task.context.host)
         return found
 
 

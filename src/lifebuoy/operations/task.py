@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lifebuoy.hypervisor import Progress
@@ -19,23 +20,30 @@ class LetGo(BaseException):
     """
 
 
+def unsaid(_words: str) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(eq=False)
 class Task:
     """What this process knows of an operation beside its record.
 
     ``context`` is a connected host that stays open until ``ended``; ``secrets`` what only the
     asker knows. ``interrupted`` is set to roll the operation back, ``hand_over`` to let it go for
-    another process to go on with.
+    another process to go on with. ``recording_since`` is when it began to wait for the database
+    (``time.monotonic``), None while it does not.
     """
 
     context: Context
     secrets: object | None = field(default=None, repr=False)
     listener: Listener = nobody
     progress: Progress = no_progress
+    notice: Callable[[str], None] = unsaid
     interrupted: threading.Event = field(default_factory=threading.Event)
     hand_over: threading.Event = field(default_factory=threading.Event)
     begun: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
+    recording_since: float | None = None
     operation: Operation | None = None
     ending: Ending | None = None
     trouble: BaseException | None = None

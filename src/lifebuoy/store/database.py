@@ -177,7 +177,10 @@ def _sqlite(url: sa.URL) -> sa.Engine:
             f"the folder of the database of operations ({folder}) cannot be made: {error.strerror}",
             hint=HINT,
         ) from error
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_S, "isolation_level": None})
+    options: dict[str, Any] = {"isolation_level": None}
+    if "timeout" not in url.query:
+        options["timeout"] = BUSY_S
+    engine = sa.create_engine(url, connect_args=options)
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)
     return engine

@@ -1,4 +1,4 @@
-"""The first tables: operations and their steps, the audit log, what was observed."""
+"""The first tables: operations and their steps, the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ def upgrade() -> None:
     _operations()
     _steps()
     _audit()
-    _observed()
     if op.get_bind().dialect.name == "sqlite":
         _guard_on_sqlite()
     else:
@@ -103,19 +102,6 @@ def _audit() -> None:
         sa.Column("outcome", sa.String(16), nullable=False, server_default=""),
         sa.Column("code", sa.String(64), nullable=False, server_default=""),
         sa.Column("detail", sa.Text, nullable=False, server_default=""),
-    )
-
-
-def _observed() -> None:
-    op.create_table(
-        "observed",
-        sa.Column("daemon", sa.Text, primary_key=True),
-        sa.Column("instance", sa.String(36), primary_key=True),
-        sa.Column("host", sa.Text, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("state", sa.String(32), nullable=False),
-        sa.Column("definition", sa.String(64), nullable=False),
-        sa.Column("seen", TIME, nullable=False),
     )
 
 
