@@ -14,6 +14,7 @@ from lifebuoy.cli import (
     bootlog,
     config,
     console,
+    events,
     host,
     image,
     instances,
@@ -24,6 +25,7 @@ from lifebuoy.cli import (
     rescue,
     screen,
     ssh,
+    worker,
 )
 from lifebuoy.cli.complete import host_names
 from lifebuoy.cli.group import RootGroup
@@ -107,5 +109,5 @@ app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
 app.add_typer(config.app, name="config")
 app.add_typer(operations.app, name="operations")
-for module in (audit, instances, power, console, screen, bootlog, ssh):
+for module in (audit, events, instances, power, console, screen, bootlog, ssh, worker):
     module.register(app)

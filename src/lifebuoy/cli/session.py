@@ -88,7 +88,7 @@ class Session:
             raise AmbiguousInstance(
                 f"there are {len(self.many)} hosts", hint="say which one: --connect HOST"
             )
-        with self._open(self._only()) as found:
+        with self._open(self.only()) as found:
             yield found
 
     @contextmanager
@@ -134,7 +134,7 @@ class Session:
     def _at(self, ref: str, choose: Callable[[Whereabouts], str]) -> Iterator[tuple[Context, str]]:
         named = self._address(ref)
         if not named.host and len(self.many) < 2:
-            with self._open(self._only()) as found:
+            with self._open(self.only()) as found:
                 yield found, named.instance
             return
         with self.fleet() as fleet:
@@ -152,7 +152,7 @@ class Session:
             )
         return named
 
-    def _only(self) -> Place:
+    def only(self) -> Place:
         """The one host to use; with an empty URI it is the first libvirt that answers here."""
         connect, hosts = self.settings.connect, self.settings.hosts
         if not connect:

@@ -119,10 +119,13 @@ class Fleet:
 
 
 def opener(state_dir: Path) -> Open:
-    """What opens the real hosts; ``state_dir`` is where the embedded one lives."""
+    """What opens the real hosts; ``state_dir`` is where the embedded one lives.
+
+    A place without a URI is the first libvirt that answers here.
+    """
 
     def open_(place: Place) -> Host:
-        return connect(place.uri, state_dir=state_dir, name=place.name, pool=place.pool)
+        return connect(place.uri or None, state_dir=state_dir, name=place.name, pool=place.pool)
 
     return open_
 

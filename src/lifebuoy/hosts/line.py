@@ -109,13 +109,13 @@ class Line:
                 return host
             self._opening = _Opening(threading.get_native_id(), time.monotonic())
             fresh = self._open(self.place)
+            # A lost one is dropped, not closed: an operation that still uses it must see that the
+            # host is lost. libvirt lets go of it with the last use.
             with self._state:
-                lost, self._host = self._host, fresh
+                self._host = fresh
         finally:
             self._opening = None
             self._turn.release()
-        if lost is not None:
-            _let_go(lost)
         return fresh
 
     def _cut_off(self, older_s: float) -> None:

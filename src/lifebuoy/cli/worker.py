@@ -1,0 +1,191 @@
+"""``lifebuoy worker``: a process that works through the operations on record, for many hosts."""
+
+from __future__ import annotations
+
+import json as json_text
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from lifebuoy.cli import durable, options, output
+from lifebuoy.cli.complete import host_names
+from lifebuoy.cli.session import Session, of
+from lifebuoy.errors import BadInput
+from lifebuoy.hosts.fleet import Fleet, opener
+from lifebuoy.hosts.keeping import Keeper
+from lifebuoy.hosts.place import Place
+from lifebuoy.hypervisor import Host
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.daemon import daemon_of
+
+if TYPE_CHECKING:
+    from lifebuoy.operations.serving import Served
+    from lifebuoy.store.audit import Entry
+
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_EPILOG = """Examples:
+
+$ lifebuoy worker
+
+$ lifebuoy worker --host web --host db
+
+It ends with SIGTERM or Ctrl-C: what is under way is let go at its next step or wait, and another
+worker, or the next one here, goes on with it. A worker that is killed loses nothing either."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("worker", epilog=_EPILOG)(worker)
+
+
+def worker(
+    context: typer.Context,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--host",
+            metavar="HOST",
+            help="Serve this host only; may be given several times. Else all that are configured.",
+            autocompletion=host_names,
+            show_default=False,
+        ),
+    ] = None,
+    parallel: Annotated[
+        int, typer.Option("--parallel", metavar="N", help="Operations worked on at a time.")
+    ] = 8,
+    json: options.Json = False,
+) -> None:
+    """Work through operations until told to stop: those that wait, and what dead processes left.
+
+    Many workers may serve the same hosts on one database; each operation is worked on by one. For
+    several machines that database is PostgreSQL (the setting database).
+    """
+    if parallel < 1:
+        raise BadInput("--parallel must be 1 or greater")
+    session = of(context)
+    places = _places(session, host or [])
+    from lifebuoy.operations.serving import Worker  # loads the database: only where it is needed
+
+    tell = _Teller(as_json=json)
+    opened = durable.OnRecord(session)
+    try:
+        with Fleet(
+            places, opener(session.state_dir), timeout_s=session.settings.host_timeout_s
+        ) as (fleet):
+            served = _Served(session, fleet, tell)
+            at_work = Worker(opened.engine, served, _name(), parallel, tell.operation, tell.seen)
+            tell("worker", f"serves {', '.join(place.name or 'this host' for place in places)}")
+            with _stopped_by_signals(tell) as stop:
+                served.keeper.start()
+                at_work.serve(stop)
+            served.keeper.stop()
+            tell("worker", "has ended; nothing is under way")
+    finally:
+        opened.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A connected host as the worker uses it."""
+
+    daemon: str
+    context: Context
+
+
+class _Served:
+    """The hosts of a worker, as it wants them: by which libvirt they are."""
+
+    def __init__(self, session: Session, fleet: Fleet, tell: _Teller) -> None:
+        def make(host: Host) -> _Known:
+            return _Known(daemon_of(host), session.context_of(host))
+
+        self.keeper = Keeper(fleet, make, tell)
+
+    def contexts(self) -> Mapping[str, Context]:
+        """Those that are connected now."""
+        return {one.daemon: one.context for one in self.keeper.connected().values()}
+
+
+class _Teller:
+    """Says what happens, a line each, at once: for a terminal or a service's journal."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._lock = threading.Lock()
+
+    def __call__(self, subject: str, event: str, **more: Any) -> None:
+        """Something about the worker itself or a host."""
+        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with self._lock:
+            if self._as_json:
+                facts = {"time": time, "subject": subject, "event": event, **more}
+                sys.stdout.write(json_text.dumps(facts, ensure_ascii=False) + "\n")
+            else:
+                sys.stdout.write(output.clean(f"{time} {subject or 'host'}: {event}") + "\n")
+            sys.stdout.flush()
+
+    def operation(self, served: Served) -> None:
+        """Something about an operation."""
+        record = served.record
+        words = f"{record.kind} {record.id} {served.event}"
+        if served.seconds:
+            words += f" after {served.seconds:.1f} s"
+        if served.error:
+            words += f": {served.error}"
+        self(
+            f"{record.host}/{record.name}",
+            words,
+            operation=record.id,
+            kind=record.kind,
+            outcome=served.event,
+        )
+
+    def seen(self, entry: Entry) -> None:
+        """What somebody else did to an instance."""
+        self(f"{entry.host}/{entry.name}", entry.detail)
+
+
+def _places(session: Session, names: list[str]) -> list[Place]:
+    """The hosts to serve.
+
+    Raises:
+        BadInput: one that is named is not configured.
+    """
+    if not names:
+        return list(session.many or [session.only()])
+    known = {place.name: place for place in session.settings.hosts}
+    for name in names:
+        if name not in known:
+            there = f"there are: {', '.join(known)}" if known else "lifebuoy host add NAME URI"
+            raise BadInput(f"there is no host '{name}'", hint=there)
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+@contextmanager
+def _stopped_by_signals(tell: _Teller) -> Iterator[threading.Event]:
+    """An event that SIGTERM, Ctrl-C and SIGHUP set."""
+    stop = threading.Event()
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, asked) for number in _STOPPING}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _name() -> str:
+    return f"worker {os.getpid()} on {socket.gethostname()}"
