@@ -85,12 +85,25 @@ def switched(xml: str, files: Mapping[str, File]) -> str:
     return etree.tostring(root, encoding="unicode")
 
 
-def matches(xml: str, files: Mapping[str, File]) -> bool:
-    """Whether the disks that the definition has of these name these files."""
+def same(xml: str, other: str) -> bool:
+    """Whether two definitions are the same, however they are written."""
+    return etree.tostring(_parse(xml)) == etree.tostring(_parse(other))
+
+
+def names_only(xml: str, *known: Mapping[str, File]) -> bool:
+    """Whether each disk that is known names a file that one of ``known`` has for it."""
     named = sources(xml)
     return all(
-        named[name] in {f.path, f.volume} - {""} for name, f in files.items() if name in named
+        named[target] in {name for files in known for name in _all_names(files.get(target))}
+        for files in known
+        for target in files
+        if target in named
     )
+
+
+def matches(xml: str, files: Mapping[str, File]) -> bool:
+    """Whether the disks that the definition has of these name these files."""
+    return names_only(xml, files)
 
 
 def _parse(xml: str) -> etree._Element:
@@ -151,6 +164,10 @@ def _obstacle(disk: etree._Element, source: etree._Element) -> str:
     return next((why for path, why in present if disk.find(path) is not None), "")
 
 
+def _all_names(file: File | None) -> set[str]:
+    return set() if file is None else {file.path, file.volume} - {""}
+
+
 def _names(source: etree._Element) -> str:
     for attribute in ("file", "volume", "dev", "name", "dir", "path"):
         if source.get(attribute):
@@ -170,3 +187,6 @@ def _point(disk: etree._Element, file: File) -> None:
         driver = etree.Element("driver", name="qemu")
         source.addprevious(driver)
     driver.set("type", file.format)
+    # There was none before the first point: libvirt writes it after merging a running disk.
+    for backing in disk.findall("backingStore"):
+        disk.remove(backing)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Final
 
-from lifebuoy.backup import definition, tidy
+from lifebuoy.backup import definition, settling, tidy
 from lifebuoy.backup.book import Book, Change, ChangeKind, Content, File, Layer
 from lifebuoy.errors import Refused
 from lifebuoy.hypervisor import Progress
@@ -93,6 +93,9 @@ def perform(site: Site, book: Book, change: Change, progress: Progress) -> None:
     """Do one step that is noted in the book, and note its end."""
     content = book.content
     assert content is not None
+    files = [one.layer(one.active).files for one in (content, change.goal)]
+    if not definition.names_only(site.domain.xml(), *files):
+        raise settling.drifted(book.name)
     match change.kind:
         case ChangeKind.COMMIT:
             _commit(site, content, change, progress)
@@ -102,8 +105,7 @@ def perform(site: Site, book: Book, change: Change, progress: Progress) -> None:
             _move(site, content, change, progress)
         case _:
             pass  # only files that go
-    if content.active == change.layer:
-        site.switch(change.goal)
+    site.switch(change.goal)
     for file in tidy.freed(content, change):
         site.files.remove(file.path)
     site.end(book, _noted(site, change))

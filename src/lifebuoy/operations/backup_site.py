@@ -137,8 +137,9 @@ class Site:
         """Let the definition name the active layer's files; one atomic call."""
         files = content.layer(content.active).files
         xml = self.domain.xml(secure=True)
-        if not definition.matches(xml, files):
-            self.host.define(definition.switched(xml, files))
+        switched = definition.switched(xml, files)
+        if not definition.same(xml, switched):
+            self.host.define(switched)
 
     # After one who was cut off
 
