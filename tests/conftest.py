@@ -190,6 +190,13 @@ def made() -> Iterator[Callable[[Host, str], Domain]]:
         domain.undefine(keep_nvram=False)
 
 
+@pytest.fixture
+def play_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's folder, with what belongs to libvirt's play hosts in it."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server of our own; a test makes its database there."""

@@ -104,7 +104,10 @@ def once(folder: str, mark: str) -> bool:
 
 
 def play_host(folder: Path, instances: int) -> Path:
-    """The definition of a play host with so many stopped instances named vm0 on."""
+    """The definition of a play host with so many instances named vm0 on.
+
+    The caller's XDG_DATA_HOME is where its locks go: see the fixture ``play_folder``.
+    """
     path = folder / "host.xml"
     nodes = []
     for number in range(instances):

@@ -22,6 +22,8 @@ from tests.libvirt.command import until
 
 NAME: Final = "vm0"
 
+pytestmark = pytest.mark.usefixtures("play_folder")
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:

@@ -19,6 +19,8 @@ from tests.postgres import Server
 
 _DEADLINE_S: Final = 120.0
 
+pytestmark = pytest.mark.usefixtures("play_folder")
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:

@@ -29,6 +29,8 @@ from tests.postgres import Server
 
 NAME: Final = "vm0"
 
+pytestmark = pytest.mark.usefixtures("play_folder")
+
 
 @dataclass
 class Playing:

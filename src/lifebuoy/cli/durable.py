@@ -10,7 +10,7 @@ import getpass
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from lifebuoy.cli import output, progress
@@ -106,6 +106,8 @@ class OnRecord:
     def close(self) -> None:
         """The process ends now."""
         if self._engine is not None:
+            with suppress(DatabaseTrouble):
+                self._engine.tidy(others=False)
             self._engine.close(at_exit=True)
 
 

@@ -95,6 +95,12 @@ class Host:
         """The host as a step for SSH on the way to its guests; None where its URI has no SSH."""
         return self._link.facts.ssh_hop
 
+    @property
+    def hostname(self) -> str:
+        """The name that the host gives itself."""
+        with translated("ask the host for its name"):
+            return str(self._link.conn.getHostname())
+
     def versions(self) -> HostVersions:
         """Versions and names of what runs there."""
         conn = self._link.conn

@@ -10,7 +10,7 @@ from lifebuoy.hypervisor import Host
 
 def daemon_of(host: Host) -> str:
     """Such as "web1 qemu /system": the host's own name, its driver, and which daemon of it."""
-    return name_daemon(host.uri, host.versions().hostname, uid=os.geteuid())
+    return name_daemon(host.uri, host.hostname, uid=os.geteuid())
 
 
 def name_daemon(uri: str, hostname: str, *, uid: int) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from lifebuoy.errors import Busy, HostTrouble, LifebuoyError, TimedOut
 from lifebuoy.hypervisor import Host
@@ -21,16 +21,21 @@ from lifebuoy.operations import executor as executors
 from lifebuoy.operations import kinds, lock, workflows
 from lifebuoy.operations.failures import unexpected
 from lifebuoy.operations.journal import Ending, Journey
-from lifebuoy.operations.notebook import Notebook
+from lifebuoy.operations.notebook import Notebook, conclude
 from lifebuoy.operations.operation import JsonObject, Kind, Work
 from lifebuoy.operations.task import LetGo, Task
 from lifebuoy.store import Database, Outcome, records, schema
+from lifebuoy.store.database import trouble
 from lifebuoy.store.records import Record
 
 _log = structlog.get_logger(__name__)
 #: DBOS looks for what was put in its queue every tenth of a second; after this it will not begin
 _BEGIN_S: Final = 30.0
 _TICK_S: Final = 0.5
+#: how long what has ended stays on record, and how much of it stays in any case
+_KEPT: Final = timedelta(days=90)
+_KEPT_ANYHOW: Final = 100
+_AT_A_TIME: Final = 500
 #: DBOS tries again and again where a server is gone; after this the user is told
 _SILENCE_S: Final = 5.0
 
@@ -53,12 +58,35 @@ class Engine:
         try:
             with schema.alone(database):
                 workflows.launch(database, self.executor.id, self._work)
-        except BaseException:
+        except BaseException as error:
             self.executor.close()
+            if isinstance(error, workflows.Troubles):
+                raise trouble(database.location, error) from error
             raise
+
+    def tidy(self, *, others: bool) -> None:
+        """Forget what ended long ago; what the audit log says of it stays.
+
+        ``others``: also what processes that were killed left in DBOS, which may take seconds.
+        """
+        with self.database.reading() as connection:
+            before = (datetime.now(UTC) - _KEPT).strftime("%Y-%m-%dT%H:%M:%S")
+            ids = records.ended_before(connection, before, keep=_KEPT_ANYHOW)[:_AT_A_TIME]
+        try:
+            if ids:
+                workflows.forget(ids)
+            if others:
+                workflows.drop_queues(lambda other: executors.is_gone(self.executor, other))
+        except workflows.Troubles as error:
+            raise trouble(self.database.location, error) from error
+        if ids:
+            with self.database.writing() as connection:
+                records.remove(connection, ids)
 
     def close(self, *, at_exit: bool = False) -> None:
         """Stop working. ``at_exit``: the process ends now, so nothing is waited for."""
+        with suppress(*workflows.Troubles):
+            workflows.drop_queue(self.executor.id)
         if not at_exit:
             workflows.shut_down()
         self.executor.close()
@@ -78,10 +106,18 @@ class Engine:
     def launch(self, record: Record, task: Task, *, begun_before: bool) -> None:
         """The same without waiting: ``task.ended`` tells the end."""
         self._tasks[record.id] = task
-        if begun_before:
-            workflows.go_on(record.id, self.executor.id)
-        else:
-            workflows.start(record.id)
+        try:
+            if begun_before:
+                workflows.go_on(record.id, self.executor.id)
+            else:
+                workflows.start(record.id)
+        except workflows.Troubles as error:
+            del self._tasks[record.id]
+            told = trouble(self.database.location, error)
+            with suppress(LifebuoyError), self.database.writing() as connection:
+                if not begun_before:
+                    conclude(connection, record.id, Ending(Outcome.FAILED, error=told))
+            raise told from error
 
     def _wait(self, task: Task) -> None:
         if not task.begun.wait(_BEGIN_S):
@@ -188,7 +224,7 @@ class _Recorder:
             return workflows.recorded(name, noticed)
         except workflows.NotOurs as error:
             raise LetGo("another process goes on with it") from error
-        except SQLAlchemyError as error:
+        except workflows.Troubles as error:
             _log.warning("steps_not_recorded", step=name, error=type(error).__name__)
             self._unrecorded = True
             return found[0] if found else self._done(act)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lifebuoy.errors import Cancelled, Refused
@@ -81,10 +80,3 @@ def cancel(database: Database, id_: str, who: str) -> Record:
             error = Cancelled(f"cancelled by {who} before it began", safe="Nothing was changed.")
             conclude(connection, record.id, Ending(Outcome.CANCELLED, error=error), who=who)
         return records.get(connection, record.id)
-
-
-def forgettable(database: Database, *, days: float, keep: int) -> list[str]:
-    """Ids of what has ended more than ``days`` ago; the newest ``keep`` are kept in any case."""
-    before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S")
-    with database.reading() as connection:
-        return records.ended_before(connection, before, keep=keep)

@@ -32,6 +32,7 @@ _WAITING_S: Final = 0.25
 _LEFT_S: Final = 2.0
 #: after an operation was let go, as its host is out of reach, it is left alone for so long
 _PATIENCE_S: Final = 5.0
+_TIDY_S: Final = 3600.0
 
 
 class Hosts(Protocol):
@@ -84,6 +85,7 @@ class Worker:
     _underway: list[_Underway] = field(default_factory=list)
     _let_go: dict[str, float] = field(default_factory=dict)
     _missed: dict[str, float] = field(default_factory=dict)
+    _tidied: float = float("-inf")
     _looked: float = float("-inf")
 
     def serve(self, stop: threading.Event) -> None:
@@ -115,6 +117,9 @@ class Worker:
     def _turn(self) -> bool:
         """Take what can be taken; whether there was anything to do."""
         self._collect()
+        if self.clock() - self._tidied >= _TIDY_S:
+            self._tidied = self.clock()
+            self.engine.tidy(others=True)
         room = self.parallel - len(self._underway)
         if room <= 0:
             return False

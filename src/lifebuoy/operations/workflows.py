@@ -17,9 +17,9 @@ from dbos import (
     DBOSConfig,
     DBOSPortableJSONSerializer,
     SetWorkflowID,
-    WorkflowStatusString,
 )
-from dbos._error import DBOSWorkflowConflictIDError  # has no public name
+from dbos._error import DBOSException, DBOSWorkflowConflictIDError  # have no public names
+from sqlalchemy.exc import SQLAlchemyError
 
 from lifebuoy.operations.operation import JsonObject
 from lifebuoy.store import Database
@@ -30,15 +30,18 @@ _NAME: Final = "lifebuoy.operation"
 #: Of what is recorded and how. Operations have versions of their own, so this stays the same from
 #: one Lifebuoy to the next: another would make DBOS ignore what an earlier one left.
 _VERSION: Final = "1"
+_QUEUE: Final = "executor"
 _QUEUE_POLL_S: Final = 0.1
 _POOL: Final = 8
-_ENDED: Final = frozenset({WorkflowStatusString.SUCCESS.value, WorkflowStatusString.ERROR.value})
 
 #: another process has adopted the operation
 NotOurs = DBOSWorkflowConflictIDError
+#: what goes wrong with the database comes out of DBOS as one of these
+Troubles = (SQLAlchemyError, DBOSException)
 
 Run = Callable[[str], JsonObject]
 _run: Run | None = None
+_has_queue = False
 
 
 @DBOS.workflow(name=_NAME)
@@ -49,9 +52,9 @@ def _operation(id_: str) -> JsonObject:
 
 def launch(database: Database, executor: str, run: Run) -> None:
     """Start DBOS in this process; ``run`` does the operation of an id, in a thread of DBOS."""
-    global _run
+    global _run, _has_queue
     _quieten()
-    _run = run
+    _run, _has_queue = run, False
     config: DBOSConfig = {
         "name": "lifebuoy",
         "system_database_url": database.url.render_as_string(hide_password=False),
@@ -87,14 +90,10 @@ def go_on(id_: str, executor: str) -> None:
     if status is None:  # it was killed before it could begin
         start(id_)
         return
+    global _has_queue
     DBOS.register_queue(_queue(executor), polling_interval_sec=_QUEUE_POLL_S)
+    _has_queue = True
     DBOS.resume_workflow(id_, queue_name=_queue(executor))
-
-
-def has_ended(id_: str) -> bool:
-    """Whether nothing is left to go on with."""
-    status = DBOS.get_workflow_status(id_)
-    return status is not None and status.status in _ENDED
 
 
 def forget(ids: list[str]) -> None:
@@ -103,8 +102,17 @@ def forget(ids: list[str]) -> None:
 
 
 def drop_queue(executor: str) -> None:
-    """Delete the queue of a process that ends or has ended."""
-    DBOS.delete_queue(_queue(executor))
+    """Delete the queue of this process, if it needed one."""
+    if _has_queue:
+        DBOS.delete_queue(_queue(executor))
+
+
+def drop_queues(gone: Callable[[str], bool]) -> None:
+    """Delete the queues of processes that were killed."""
+    for queue in DBOS.list_queues():
+        prefix, _, executor = queue.name.partition("-")
+        if prefix == _QUEUE and executor and gone(executor):
+            DBOS.delete_queue(queue.name)
 
 
 def recorded(name: str, act: Callable[[], JsonObject]) -> JsonObject:
@@ -113,7 +121,7 @@ def recorded(name: str, act: Callable[[], JsonObject]) -> JsonObject:
 
 
 def _queue(executor: str) -> str:
-    return f"executor-{executor}"
+    return f"{_QUEUE}-{executor}"
 
 
 def _sqlite_engine(database: Database) -> sa.Engine:

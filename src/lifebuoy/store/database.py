@@ -145,8 +145,8 @@ def open_database(url: str) -> Database:
     )
 
 
-def trouble(location: str, error: SQLAlchemyError) -> DatabaseTrouble:
-    """What SQLAlchemy says in our words, without statements and their values."""
+def trouble(location: str, error: Exception) -> DatabaseTrouble:
+    """What SQLAlchemy or DBOS says in our words, without statements and their values."""
     why = type(error).__name__
     if isinstance(error, DBAPIError) and error.orig is not None:
         why = re.sub(r"\s+", " ", str(error.orig)).strip()[:300]
