@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.libvirt.command import Command, idle_iso
+from tests.libvirt.command import Command, idle_iso, until
 from tests.libvirt.conftest import SHORT_TMP, definition
 
 PASSWORD = "Quiet-Word-5"
@@ -49,6 +49,18 @@ from lifebuoy.hypervisor import connect
 with connect(sys.argv[1], state_dir=Path("/nowhere")) as host:
     for domain in host.domains():
         domain.destroy()
+"""
+#: What there is of a viewer here: it goes where it is told to and keeps what it hears.
+_VIEWER = """#!{python} -S
+import socket, sys
+kind, place = sys.argv[1].split("://")
+if kind.endswith("+unix"):
+    end = socket.socket(socket.AF_UNIX)
+    end.connect(place)
+else:
+    host, port = place.split(":")
+    end = socket.create_connection((host, int(port)))
+open("{greeting}", "wb").write(end.recv(12))
 """
 
 
@@ -202,6 +214,26 @@ def test_the_console_ends_at_its_key_and_stop_stops(lifebuoy: Command, vm: str) 
     assert late["code"] == "timed-out" and state(lifebuoy) == "RUNNING"
     answer = lifebuoy("stop", "vm", "--stop", "hard", "--consent-force", "--json")
     assert answer.json("stop")["how"] == "cut off" and state(lifebuoy) == "STOPPED"
+
+
+def test_a_viewer_is_started_at_the_screen_itself(
+    lifebuoy: Command, vm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if state(lifebuoy) != "RUNNING":
+        lifebuoy("start", "vm")
+    monkeypatch.setenv("PATH", "/usr/sbin:/sbin")  # where there is no viewer
+    missing = lifebuoy("vnc", "vm", "--open", "--json").error()
+    assert missing["code"] == "missing-tool" and "virt-viewer" in missing["hint"]
+    folder = lifebuoy.home / "viewers"
+    folder.mkdir()
+    greeting = folder / "greeting"  # an RFB server speaks first
+    viewer = folder / "remote-viewer"
+    viewer.write_text(_VIEWER.format(python=sys.executable, greeting=greeting))
+    viewer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    assert lifebuoy("vnc", "vm", "--open").status == 0
+    assert until(lambda: greeting.exists() and greeting.read_bytes().startswith(b"RFB 003."))
+    lifebuoy("stop", "vm", "--stop", "hard", "--consent-force")
 
 
 def test_images_are_listed_verified_and_removed(lifebuoy: Command) -> None:

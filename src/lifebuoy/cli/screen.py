@@ -50,6 +50,8 @@ def vnc(
         screens = [_screen(found.host, domain, graphics) for graphics in domain.graphics()]
     if not screens:
         raise Refused(f"'{name}' has no graphics", hint=f"lifebuoy console {name}")
+    if open_:
+        _require_viewer(screens[0])
     if json:
         output.print_json({"instance": name, "screens": screens})
     for screen in screens if not json else []:
@@ -114,7 +116,7 @@ def _remote(host: Host, domain: Domain, graphics: Graphics, listen: str) -> Scre
     return Screen(graphics.type, f"{where} on {name}", shlex.join(tunnel), viewer)
 
 
-def _start_viewer(screen: Screen) -> None:
+def _require_viewer(screen: Screen) -> None:
     if not screen.viewer:
         raise HostTrouble("this screen cannot be opened from another process")
     if shutil.which(screen.viewer[0]) is None:
@@ -122,6 +124,9 @@ def _start_viewer(screen: Screen) -> None:
             f"{screen.viewer[0]} is not on this machine",
             hint="install virt-viewer (Debian, Ubuntu, Fedora: package virt-viewer)",
         )
+
+
+def _start_viewer(screen: Screen) -> None:
     subprocess.Popen(
         screen.viewer,
         stdin=subprocess.DEVNULL,
