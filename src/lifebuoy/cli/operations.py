@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lifebuoy.cli import columns, durable, options, output, progress
 from lifebuoy.cli import operation_view as view
-from lifebuoy.cli.session import of
+from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import BadInput, TimedOut
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.operation import JsonObject, Kind
 
 if TYPE_CHECKING:
     from lifebuoy.operations.history import Account
@@ -153,6 +155,28 @@ def resume(
         view.say_end(one)
     if any(one.record.outcome != "done" for one in found):
         raise typer.Exit(1)
+
+
+def queued(
+    session: Session,
+    context: Context,
+    kind: Kind[Any],
+    name: str,
+    request: JsonObject,
+    *,
+    as_json: bool,
+) -> None:
+    """Write an operation down for a worker, and say how to see it."""
+    from lifebuoy.operations import asking, history
+
+    database = durable.database(session)
+    who = durable.who(os.environ)
+    record = asking.submit(database, context, kind, context.host.domain(name), request, who)
+    if as_json:
+        output.print_json({"operation": view.account(history.account(database, record.id))})
+        return
+    output.say(f"Operation {record.id} waits for a worker: {record.kind} '{record.name}'.")
+    output.note(session.command("operations", "watch", record.id))
 
 
 def _follow(database: Database, id_: str, *, silent: bool, deadline: float | None) -> Account:

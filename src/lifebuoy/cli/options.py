@@ -73,6 +73,14 @@ HostTimeout = Annotated[
         show_default=False,
     ),
 ]
+Queue = Annotated[
+    bool,
+    flag(
+        "--queue",
+        help="Leave it to a worker (lifebuoy worker) and come back at once; see it with "
+        "lifebuoy operations watch.",
+    ),
+]
 ImageId = Annotated[
     str,
     typer.Argument(metavar="ID", help="The image's id.", autocompletion=image_ids),

@@ -9,6 +9,7 @@ import typer
 
 from lifebuoy.cli import ask, options, output, progress
 from lifebuoy.cli.durable import OnRecord, on_record_if_possible
+from lifebuoy.cli.operations import queued
 from lifebuoy.cli.session import of
 from lifebuoy.model import BootVerdict
 from lifebuoy.operations import power
@@ -31,6 +32,7 @@ def start(
     context: typer.Context,
     name: options.Name,
     watch: options.Watch = 0.0,
+    queue: options.Queue = False,
     json: options.Json = False,
 ) -> None:
     """Start a stopped instance; with --watch, say whether it reaches a login.
@@ -38,11 +40,15 @@ def start(
     In rescue mode it is refused: leave rescue mode first.
     """
     session = of(context)
+    asked: JsonObject = {"watch_s": watch}
+    if queue:
+        with session.instance(name) as (found, name):
+            queued(session, found, power.START, name, asked, as_json=json)
+        return
     with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
         if opened is None:
             report = power.start(found, name, watch_s=watch)
         else:
-            asked = {"watch_s": watch}
             report = _performed(opened, found, power.START, name, asked, json).report
     if json:
         output.print_json(
@@ -69,6 +75,7 @@ def stop(
     stop: options.Stop = None,
     consent_force: options.Consent = False,
     stop_timeout: options.StopTimeout = 60.0,
+    queue: options.Queue = False,
     json: options.Json = False,
 ) -> None:
     """Shut a running instance down.
@@ -83,11 +90,15 @@ def stop(
             check = partial(power.check_stop, found, request)
             if not ask.without_consent(check, "Do you consent to a forced shutdown?"):
                 request = replace(request, consent=True)
+        asked = power.packed(request)
+        if queue:
+            power.check_stop(found, request)  # consent is asked for where there is somebody to ask
+            queued(session, found, power.STOP, name, asked, as_json=json)
+            return
         with on_record_if_possible(session) as opened:
             if opened is None:
                 how = power.stop(found, request)
             else:
-                asked = power.packed(request)
                 how = _performed(opened, found, power.STOP, name, asked, json).how
     if json:
         output.print_json({"instance": name, "action": "stop", "how": how})
@@ -95,12 +106,21 @@ def stop(
         output.say(f"'{name}' is stopped: {how}.")
 
 
-def reboot(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
+def reboot(
+    context: typer.Context,
+    name: options.Name,
+    queue: options.Queue = False,
+    json: options.Json = False,
+) -> None:
     """Ask a running instance to reboot; it is not waited for.
 
     A reboot does not read a changed definition: for that, stop and start it.
     """
     session = of(context)
+    if queue:
+        with session.instance(name) as (found, name):
+            queued(session, found, power.REBOOT, name, {}, as_json=json)
+        return
     with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
         if opened is None:
             power.reboot(found, name)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lifebuoy.cli import ask, durable, options, output, progress
 from lifebuoy.cli.durable import OnRecord
+from lifebuoy.cli.operations import queued
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import DefinitionChanged
 from lifebuoy.model import BootVerdict, ChangePolicy
@@ -48,6 +49,7 @@ def exit_(
         ),
     ] = False,
     watch: options.Watch = 120.0,
+    queue: options.Queue = False,
     json: options.Json = False,
 ) -> None:
     """Leave rescue mode: exactly the definition, devices, autostart flag and run state of before.
@@ -57,6 +59,11 @@ def exit_(
     """
     session = of(context)
     request = LeaveRequest(name, force, changes, keep_nvram, watch)
+    if queue:
+        with session.instance(name) as (found, name):
+            asked = packed(replace(request, name=name))
+            queued(session, found, LEAVE, name, asked, as_json=json)
+        return
     with durable.on_record_if_possible(session) as opened:
         left = _leave(session, opened, request, as_json=json)
     if json:
