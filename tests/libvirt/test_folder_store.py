@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,29 @@ def test_an_interrupted_put_leaves_nothing(store: FolderStore, tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         store.put("a", b"x", shared=True, progress=interrupt)
     assert list((tmp_path / "media").iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["put", "claim"])
+def test_a_killed_put_leaves_nothing_not_even_a_draft(tmp_path: Path, way: str) -> None:
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            store = FolderStore(tmp_path / "media")
+            os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)
+            store.claim("a", b"secret") if way == "claim" else store.put("a", b"x", shared=False)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert list((tmp_path / "media").iterdir()) == []
+
+
+def test_a_file_system_without_nameless_files_serves_too(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)
+    store.put("a", b"first", shared=True)
+    with pytest.raises(Refused):
+        store.put("a", b"second", shared=True)
+    assert [path.name for path in (tmp_path / "media").iterdir()] == ["a"]
 
 
 def test_too_much_is_refused_before_a_byte_is_written(

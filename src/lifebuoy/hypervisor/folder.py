@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,6 +25,7 @@ from lifebuoy.hypervisor.storage import (
 from lifebuoy.hypervisor.translation import translated_io
 
 _CHUNK: Final = 1 << 20
+_NEW: Final = os.O_WRONLY | os.O_CLOEXEC
 
 
 class FolderStore:
@@ -48,7 +51,8 @@ class FolderStore:
         if total > self.free_bytes():
             raise NoSpace(f"{self.location} has no room for the {total} bytes of '{name}'")
         mode = SHARED_MODE if shared else PRIVATE_MODE
-        with translated_io(f"store '{name}' in {self.location}"), self._draft(mode) as (path, out):
+        with translated_io(f"store '{name}' in {self.location}"), self._draft(mode) as draft:
+            out = draft.out
             if isinstance(data, Path):
                 with data.open("rb") as source:
                     _copy(source, out, total, progress)
@@ -56,7 +60,7 @@ class FolderStore:
                 out.write(data)
                 if progress:
                     progress(total, total)
-            if not _appear(path, out, target):
+            if not draft.appear(target):
                 raise Refused(f"'{name}' is already in {self.location}")
         return MediaFile(name, str(target), total)
 
@@ -101,35 +105,54 @@ class FolderStore:
     def claim(self, name: str, content: bytes) -> bool:
         check_name(name)
         doing = f"claim '{name}' in {self.location}"
-        with translated_io(doing), self._draft(PRIVATE_MODE) as (path, out):
-            out.write(content)
-            return _appear(path, out, self._folder / name)
+        with translated_io(doing), self._draft(PRIVATE_MODE) as draft:
+            draft.out.write(content)
+            return draft.appear(self._folder / name)
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free
 
     @contextmanager
-    def _draft(self, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
-        """A hidden file that is gone at the end of the block."""
-        path = self._folder / f".{secrets.token_hex(8)}.part"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
+    def _draft(self, mode: int) -> Iterator[_Draft]:
+        """A file that is gone at the end of the block, unless it has appeared."""
+        descriptor, named = self._open_draft()
         try:
             with os.fdopen(descriptor, "wb") as out:
                 os.fchmod(descriptor, mode)
-                yield path, out
+                yield _Draft(named or Path(f"/proc/self/fd/{descriptor}"), out)
         finally:
-            path.unlink(missing_ok=True)
+            if named is not None:
+                named.unlink(missing_ok=True)
+
+    def _open_draft(self) -> tuple[int, Path | None]:
+        """Without a name, so that nothing is left of it even if this process is killed; hidden
+        under a name where the file system cannot do that."""
+        try:
+            return os.open(self._folder, _NEW | os.O_TMPFILE, PRIVATE_MODE), None
+        except OSError as exc:
+            if exc.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}:
+                raise
+        path = self._folder / f".{secrets.token_hex(8)}.part"
+        return os.open(path, _NEW | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), path
 
 
-def _appear(draft: Path, out: BinaryIO, target: Path) -> bool:
-    """Give the draft its name; False if the name is taken. A link never replaces, a rename does."""
-    out.flush()
-    os.fsync(out.fileno())
-    try:
-        os.link(draft, target)
-    except FileExistsError:
-        return False
-    return True
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A file on its way; ``path`` leads to it as long as ``out`` is open."""
+
+    path: Path
+    out: BinaryIO
+
+    def appear(self, target: Path) -> bool:
+        """Give it its name; False if that is taken. A link never replaces, a rename does."""
+        self.out.flush()
+        os.fsync(self.out.fileno())
+        try:
+            # Only with a descriptor, which it does not need here, does Python follow the link.
+            os.link(self.path, target, src_dir_fd=self.out.fileno(), follow_symlinks=True)
+        except FileExistsError:
+            return False
+        return True
 
 
 def _copy(source: BinaryIO, out: BinaryIO, total: int, progress: Progress | None) -> None:
