@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.libvirt.backups import definition, disk, write
-from tests.libvirt.command import Command
+from tests.libvirt.command import Command, idle_iso
 from tests.libvirt.conftest import SHORT_TMP
 from tests.libvirt.test_cli_rescue import _DEFINE, _DESTROY, _DUMP, python
 
@@ -25,7 +25,8 @@ def lifebuoy() -> Iterator[Command]:
     files = {"vda": (home / "a.qcow2", "qcow2"), "vdb": (home / "b.img", "raw")}
     for path, form in files.values():
         write(disk(path, form), form, (1, 0, 4))
-    python(command, _DEFINE, stdin=definition(NAME, files))
+    text = definition(NAME, files).replace("<memory unit='MiB'>32<", "<memory unit='MiB'>512<")
+    python(command, _DEFINE, stdin=text)
     try:
         yield command
     finally:
@@ -84,3 +85,38 @@ def test_what_is_not_there_is_not_found(lifebuoy: Command) -> None:
         assert error["code"] == "backup-point-not-found" and "backup list" in error["hint"]
     assert lifebuoy("backup", "undo", NAME, "--json").error()["exit_status"] == 4
     assert lifebuoy("backup", "tidy", NAME, "--json").error()["exit_status"] == 3
+
+
+def test_a_point_made_on_the_way_into_rescue_mode_keeps_the_disks_from_repairs(
+    lifebuoy: Command,
+) -> None:
+    iso = idle_iso(lifebuoy.home / "idle.iso")
+    lifebuoy("image", "add", str(iso), "--id", "idle", "--name", "Does nothing", "--json")
+    defined = python(lifebuoy, _DUMP, NAME)
+    untouched = (lifebuoy.home / "b.img").read_bytes()
+    words = ("rescue", "enter", NAME, "--generate-password", "--no-wait", "--backup", "--json")
+    lifebuoy(*words).json("rescue-enter")
+    (listed,) = lifebuoy("backup", "list", "--json").json("backup-list")["instances"]
+    (point,) = listed["points"]
+    assert point["name"] == "before rescue mode"
+    inside = python(lifebuoy, _DUMP, NAME)
+    assert "b.img'" not in inside.replace("&apos;", "'")
+    refused = lifebuoy("backup", "delete", point["id"], "--json").error()
+    assert refused["code"] == "not-allowed"
+
+    left = lifebuoy("rescue", "exit", NAME, "--force", "--json").json("rescue-exit")
+    assert left["differences"] == []
+    assert (lifebuoy.home / "b.img").read_bytes() == untouched
+    assert python(lifebuoy, _DUMP, NAME) != defined
+    lifebuoy("backup", "delete", point["id"], "--json").json("backup-delete")
+    assert python(lifebuoy, _DUMP, NAME) == defined
+
+
+def test_the_prompt_recommends_a_point(lifebuoy: Command) -> None:
+    words = ["rescue", "enter", NAME, "--generate-password", "--no-wait"]
+    status, shown = lifebuoy.at_a_terminal(words, [("first? [Y/n]", b"\n")])
+    assert status == 0 and "strongly recommend" in shown and "make a backup point" in shown
+    assert lifebuoy("rescue", "exit", NAME, "--force").status == 0
+    (listed,) = lifebuoy("backup", "list", "--json").json("backup-list")["instances"]
+    for point in listed["points"]:
+        assert lifebuoy("backup", "delete", point["id"]).status == 0

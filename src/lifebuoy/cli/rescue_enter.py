@@ -12,7 +12,7 @@ import typer
 from lifebuoy.cli import ask, dry_run, durable, entered, options, output, progress, script
 from lifebuoy.cli.complete import image_ids
 from lifebuoy.cli.session import Session, of
-from lifebuoy.errors import BadInput
+from lifebuoy.errors import BadInput, Refused
 from lifebuoy.model import StopMode
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.enter import ENTER, Entered, Secrets, packed
@@ -87,6 +87,14 @@ def enter_(
             show_default=False,
         ),
     ] = None,
+    backup: Annotated[
+        bool | None,
+        options.flag(
+            "--backup/--no-backup",
+            help="Make a backup point first: recommended, as a repair writes to the disks. "
+            "Without either it is asked at a terminal, and not made elsewhere.",
+        ),
+    ] = None,
     only_show: Annotated[
         bool, options.flag("--dry-run", help="Check everything, show what would change, end.")
     ] = False,
@@ -98,7 +106,7 @@ def enter_(
     A running instance must be shut down first, or you consent to a forced shutdown, which can
     lose data. If anything fails, the instance goes back to what it was.
 
-    Take a copy of its disks first: a repair writes to them.
+    Make a backup point in the same step (--backup): a repair writes to the disks.
     """
     session = of(context)
     chosen = None
@@ -120,6 +128,7 @@ def enter_(
         timeout_s=timeout,
         discard_saved=discard_saved,
         script=to_run.content if to_run else b"",
+        backup=bool(backup),
     )
     check_input(request)
     with session.instance(name) as (found, name), ExitStack() as records:
@@ -130,7 +139,14 @@ def enter_(
         opened = records.enter_context(durable.on_record(session))
         opened.clear(found, ENTER, name, silent=json)
         if output.interactive() and not json:
-            request = _asked(session, found, request, prompt=chosen is None, to_run=to_run)
+            request = _asked(
+                session,
+                found,
+                request,
+                prompt=chosen is None,
+                ask_backup=backup is None,
+                to_run=to_run,
+            )
         elif to_run and not json:
             output.note(f"script: {to_run.name}, sha256 {to_run.sha256}")
         with progress.shown(silent=json) as view:
@@ -176,9 +192,10 @@ def _asked(
     request: EnterRequest,
     *,
     prompt: bool,
+    ask_backup: bool,
     to_run: script.Script | None,
 ) -> EnterRequest:
-    """The request with the user's answers: consent, the script, the password, in this order.
+    """The request with the user's answers: consent, backup point, script, password, in this order.
 
     The checks come first, so that nobody types a password for what is refused anyway.
     """
@@ -186,12 +203,23 @@ def _asked(
     if not ask.without_consent(lambda: plan(context, request), question):
         request = replace(request, consent=True)
         plan(context, request)
-    output.note(
-        "A repair writes to the instance's disks. We strongly recommend to take a copy of them "
-        "first."
-    )
+    if ask_backup:
+        request = _with_backup(context, request)
     if to_run:
         script.preview(to_run)
         if not ask.agreed("Run this script as root in the rescue system?"):
             raise typer.Abort
     return replace(request, password=ask.password_prompted()) if prompt else request
+
+
+def _with_backup(context: Context, request: EnterRequest) -> EnterRequest:
+    """The request with a backup point, unless the user says no or none is possible."""
+    wanted = replace(request, backup=True)
+    output.note("A repair writes to the instance's disks. We strongly recommend a backup point.")
+    try:
+        plan(context, wanted)
+    except Refused as error:
+        output.note(f"But none is possible: {error.message}", "Take a copy by other means first.")
+        return request
+    answer = ask.choice("Make a backup point first? [Y/n]")
+    return request if answer in {"n", "no"} else wanted

@@ -53,6 +53,16 @@ def require_usable(domain: Domain, action: Action) -> InstanceState:
     """
     state = record.state_of(domain, record.read(domain))
     require(action, state, domain.name)
+    require_steady(domain)
+    return state
+
+
+def require_steady(domain: Domain) -> None:
+    """Pass if nothing but its definition says what its disks are.
+
+    Raises:
+        CannotBackUp: naming what else does.
+    """
     if not domain.persistent:
         raise CannotBackUp(
             f"'{domain.name}' is transient: it has no definition that could be switched",
@@ -70,7 +80,6 @@ def require_usable(domain: Domain, action: Action) -> InstanceState:
             "backup points",
             hint=f"virsh snapshot-list {domain.name}; delete them first",
         )
-    return state
 
 
 def room_for_overlays(files: Iterable[File]) -> dict[str, int]:

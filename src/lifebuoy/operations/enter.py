@@ -52,6 +52,7 @@ def packed(request: EnterRequest) -> JsonObject:
         "timeout_s": request.timeout_s,
         "discard_saved": request.discard_saved,
         "script": bool(request.script),
+        "backup": request.backup,
     }
 
 
@@ -70,6 +71,7 @@ def _make(work: Work) -> Entering:
         timeout_s=asked["timeout_s"],
         discard_saved=asked["discard_saved"],
         script=known.script,
+        backup=asked.get("backup", False),
     )
     return Entering(work, request)
 

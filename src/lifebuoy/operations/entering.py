@@ -19,6 +19,7 @@ from lifebuoy.hypervisor import Completed, Domain, Host
 from lifebuoy.image import Image, ImageKind
 from lifebuoy.model import Phase, Stay
 from lifebuoy.operations import images
+from lifebuoy.operations.backup_within import PointWithin
 from lifebuoy.operations.operation import JsonObject, Work
 from lifebuoy.operations.plan import EnterRequest, checks, require_state
 from lifebuoy.operations.runner import Step
@@ -73,6 +74,7 @@ class Entering:
             "nvram_sha256": "",
             "paths": {},
             "seen": None,
+            "backup": self._context.new_session()[:8] if self._request.backup else "",
         }
 
     def steps(self) -> list[Step]:
@@ -85,6 +87,8 @@ class Entering:
         ]
         if self.state["was_running"]:
             steps.append(Step("stop the instance", self._stop, self._start_again))
+        if self.state.get("backup"):
+            steps.append(Step("make a backup point", self._back_up, self._settle_backup))
         steps += [
             Step("copy the UEFI variables", self._place_nvram),
             Step("switch the definition", self._define, self._define_back),
@@ -193,6 +197,21 @@ class Entering:
     def _start_again(self) -> None:
         if not self._domain.active:
             self._domain.start()
+
+    def _back_up(self) -> str:
+        self._require_mark()
+        made = self._point.make()
+        self._before = None  # its disks are others now
+        return made
+
+    def _settle_backup(self) -> None:
+        self._point.settle()
+        self._before = None
+
+    @property
+    def _point(self) -> PointWithin:
+        id, since = self.state["backup"], self.state["since"]
+        return PointWithin(self._host, self._domain, self._upload, id, since)
 
     def _place_nvram(self) -> str:
         traits = inspect(self._own_definition())

@@ -17,7 +17,7 @@ from lifebuoy.errors import (
 from lifebuoy.hypervisor import Domain, Host, kvm
 from lifebuoy.image import Image
 from lifebuoy.model import Action, InstanceState, RunState, StopMode
-from lifebuoy.operations import lock
+from lifebuoy.operations import backup_within, lock
 from lifebuoy.operations.context import Context
 from lifebuoy.policy import check_password, require
 from lifebuoy.rescue import changes, definition, media, record
@@ -40,6 +40,7 @@ class EnterRequest:
 
     ``stop_timeout_s`` is the time given to a clean shutdown, ``timeout_s`` that to the rescue
     system until it is ready. ``script`` runs in the rescue system by bash once it is ready.
+    ``backup``: a backup point is made before the rescue system starts.
     """
 
     name: str
@@ -53,6 +54,7 @@ class EnterRequest:
     timeout_s: float = 300.0
     discard_saved: bool = False
     script: bytes = b""
+    backup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def checks(context: Context, request: EnterRequest) -> Plan:
     definition.refuse_if_impossible(xml, image_arch=image.arch, min_memory_mib=image.min_memory_mib)
     require_acceleration(context, domain, traits)
     _require_disks(context.host, traits)
+    if request.backup:
+        backup_within.require_possible(context.host, domain)
     context.catalogue.verify(image.id)
     media.require_room(context.host, image)
     preview = definition.rescue_of(
