@@ -156,6 +156,41 @@ def test_a_request_to_cancel_is_seen_at_any_checkpoint_and_not_on_the_way_back(a
     assert went(thing, tape.again()).outcome is Outcome.CANCELLED
 
 
+@pytest.mark.parametrize("dies_after", range(4))
+def test_what_a_killed_process_did_of_a_step_is_undone_when_it_is_rolled_back_at_once(
+    dies_after: int,
+) -> None:
+    thing: dict[str, Any] = {}
+    tape = Tape()
+    tape.dies_after = dies_after
+    with pytest.raises(Killed):
+        went(thing, tape)
+
+    def check() -> None:
+        raise CancelRequested("rolled back first")
+
+    with checked_by(check):
+        ending = went(thing, tape.again())
+    assert ending.outcome is Outcome.CANCELLED and standing(thing) == []
+    assert went(thing, tape.again()).outcome is Outcome.CANCELLED
+
+
+def test_a_step_of_no_return_that_was_cut_short_is_not_undone_either() -> None:
+    thing: dict[str, Any] = {}
+    tape = Tape()
+    tape.dies_after = 2
+    with pytest.raises(Killed):
+        went(thing, tape, onward_at="two")
+
+    def check() -> None:
+        raise CancelRequested("rolled back first")
+
+    with checked_by(check):
+        ending = went(thing, tape.again(), onward_at="two")
+    assert ending.error is not None and ending.error.safe == "No way back."
+    assert standing(thing) == ["one", "two"]
+
+
 def test_an_interrupt_in_whoever_is_told_rolls_back() -> None:
     thing: dict[str, Any] = {}
 

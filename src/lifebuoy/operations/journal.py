@@ -78,9 +78,11 @@ class Journey:
         self._clock = clock
         self._begun: list[Step] = []
         self._error: LifebuoyError | None = None  # as it was raised in this very process
+        self._cut_short = False  # the next step to be done may have been begun by another process
 
     def go(self) -> Ending:
         """Go through it, from where it was left."""
+        self._cut_short = True
         found = self._recorded(BEGIN, self._begin)
         self._operation.state = found.get("state", {})
         if "error" in found:
@@ -94,6 +96,7 @@ class Journey:
         return Ending(Outcome.DONE, self._operation.result())
 
     def _begin(self) -> JsonObject:
+        self._cut_short = False
         try:
             checkpoint()
             self._operation.begin()
@@ -129,7 +132,7 @@ class Journey:
         return None
 
     def _do(self, step: Step) -> JsonObject:
-        begun = False
+        begun, self._cut_short = self._cut_short, False
         started = self._clock()
         try:
             checkpoint()
