@@ -50,6 +50,8 @@ def test_a_build_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> No
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # Where the tests run in the background of a shell, Ctrl-C is ignored, and so it stays.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(BEGUN_S)
     os.killpg(building.pid, signal.SIGINT)
