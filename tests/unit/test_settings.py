@@ -9,7 +9,7 @@ import pytest
 
 from lifebuoy.errors import BadInput
 from lifebuoy.hosts.place import Place
-from lifebuoy.settings import reading
+from lifebuoy.settings import reading, reference
 from lifebuoy.settings.validation import masked
 from lifebuoy.settings.values import Settings
 
@@ -112,6 +112,11 @@ def test_the_environment_is_validated_too(file: Path) -> None:
         read(file, {"LIFEBUOY_HOST_TIMEOUT_S": "soon"})
     with pytest.raises(BadInput, match="LIFEBUOY_HOSTS is not JSON"):
         read(file, {"LIFEBUOY_HOSTS": "{"})
+    with pytest.raises(BadInput, match="LIFEBUOY_DATABSE") as caught:
+        read(file, {"LIFEBUOY_DATABSE": "postgresql:///x"})
+    assert "LIFEBUOY_DATABASE" in caught.value.hint
+    for other in ("LIFEBUOY_CACHE", "LIFEBUOY_TEST_IMAGES", "LIFEBUOY_HOSTS__A__URI"):
+        read(file, {other: "qemu:///system"})
 
 
 @pytest.mark.parametrize(
@@ -145,3 +150,8 @@ def test_a_database_is_shown_without_its_password(url: str, shown: str, file: Pa
     found = reading.explained({}, {"LIFEBUOY_DATABASE": url}, file)
     assert next(o.value for o in found.origins if o.key == "database") == shown
     assert url in found.settings.database and (not url or url not in repr(found.settings))
+
+
+def test_the_page_of_the_settings_is_what_is_read() -> None:
+    written = Path(__file__).parents[2] / "docs" / "settings.md"
+    assert written.read_text("utf-8") == reference.page()

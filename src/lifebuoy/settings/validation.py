@@ -19,6 +19,8 @@ from lifebuoy.settings.values import Found, Origin
 
 _Tree = Mapping[str, Any]
 _DEFAULT: Final = "default"
+#: How alike two names are of which one is the other misspelt.
+_MISSPELT: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ def sources(flags: _Tree, environment: Mapping[str, str], in_file: _Tree, path: 
     """Ask the environment what it sets.
 
     Raises:
-        BadInput: a variable that should hold JSON does not.
+        BadInput: a variable that should hold JSON does not, or looks like one of ours misspelt.
     """
+    _refuse_misspelt(environment)
     try:
         return Sources(flags, _Environment(environment)(), in_file, path)
     except SettingsError as error:
@@ -84,6 +87,16 @@ def masked(url: str) -> str:
     """A URL without its password, to be shown."""
     url = re.sub(r"(//[^/@]*?):[^/]*@", r"\1:***@", url)
     return re.sub(r"((?:^|[?&])password=)[^&]*", r"\1***", url)
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """A variable that is one letter off would be passed over without a word."""
+    known = [variable((name,)) for name in SettingsModel.model_fields]
+    for name in environment:
+        if not name.startswith(PREFIX) or name in known or name.startswith(f"{known[-1]}{NESTED}"):
+            continue
+        if near := difflib.get_close_matches(name, known, n=1, cutoff=_MISSPELT):
+            raise BadInput(f"unknown variable {name}", hint=f"did you mean {near[0]}?")
 
 
 class _Environment(EnvSettingsSource):
