@@ -12,16 +12,19 @@ import pytest
 
 from lab import cache, images
 from lifebuoy.image import Catalogue
-from tests.daemon import machine
+from tests.daemon import elsewhere, machine, sshd
 from tests.daemon.account import User
+from tests.daemon.elsewhere import ELSEWHERE
 from tests.daemon.guests import Guests
 from tests.daemon.machine import Kind, Machine
 from tests.daemon.member import Member
+from tests.daemon.sshd import Server
 from tests.libvirt.command import idle_iso
 
 MEMBER = User("lb-member", 61001, groups=("libvirt",))
 STRANGER = User("lb-stranger", 61002)
 SYSTEM = "qemu:///system"
+IDLE = "/run/idle"
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +56,33 @@ def member(host: Machine) -> Member:
 @pytest.fixture(scope="session")
 def idle(host: Machine, tmp_path_factory: pytest.TempPathFactory) -> Member:
     """The same, with an owner's image whose system does nothing: no boot to wait for."""
-    folder = host.path("/run/idle")
-    iso = idle_iso(tmp_path_factory.mktemp("idle") / "idle.iso")
-    Catalogue(folder).add(iso, image_id="idle", name="Does nothing", sha256=None)
-    return Member(host, MEMBER, SYSTEM, images="/run/idle")
+    add_idle(host, tmp_path_factory.mktemp("idle"))
+    return Member(host, MEMBER, SYSTEM, images=IDLE)
+
+
+def add_idle(machine: Machine, folder: Path) -> None:
+    """A catalogue on the machine with that image alone."""
+    iso = idle_iso(folder / "idle.iso")
+    Catalogue(machine.path(IDLE)).add(iso, image_id="idle", name="Does nothing", sha256=None)
+
+
+@pytest.fixture(scope="module")
+def laptop(our_images: Path, host: Machine) -> Iterator[Machine]:
+    """A machine without libvirt's daemons; its user has a key for the host and one of their own."""
+    if shutil.which(sshd.PROGRAM) is None:
+        pytest.skip("needs openssh-server")
+    with machine.started(Kind.LAPTOP, (ELSEWHERE,), our_images) as made:
+        elsewhere.make_keys(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(host: Machine, laptop: Machine, request: pytest.FixtureRequest) -> Server:
+    """The host's SSH server, known to the laptop's user."""
+    name = "ssh-" + request.module.__name__.rpartition(".")[2]
+    made = sshd.start(host, name, elsewhere.public_key(laptop))
+    elsewhere.know(laptop, made)
+    return made
 
 
 @pytest.fixture

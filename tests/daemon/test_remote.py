@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,52 +11,20 @@ from lab import login
 from lab.layout import Layout
 from lifebuoy.hypervisor import SshHop
 from lifebuoy.rescue.tunnel import NoWay, through
-from tests.daemon import machine, sshd
-from tests.daemon.account import User
+from tests.daemon import sshd
 from tests.daemon.conftest import MEMBER
+from tests.daemon.elsewhere import ELSEWHERE, public_key, uri
 from tests.daemon.guests import Guests
-from tests.daemon.machine import Kind, Machine
+from tests.daemon.machine import Machine
 from tests.daemon.member import Member
 from tests.daemon.sshd import Server
 
-ELSEWHERE = User("lb-elsewhere", 61003)
 NAME = "far1"
 
 
 @pytest.fixture(scope="module")
-def laptop(our_images: Path, host: Machine) -> Iterator[Machine]:
-    """A machine without libvirt's daemons; its user has a key for the host and one of their own."""
-    if shutil.which(sshd.PROGRAM) is None:
-        pytest.skip("needs openssh-server")
-    with machine.started(Kind.LAPTOP, (ELSEWHERE,), our_images) as made:
-        keys = made.path(f"{ELSEWHERE.home}/.ssh")
-        keys.mkdir(mode=0o700)
-        os.chown(keys, ELSEWHERE.number, ELSEWHERE.number)
-        sshd.make_key(keys / "to the host", ELSEWHERE)
-        sshd.make_key(keys / "id_ed25519", ELSEWHERE)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(host: Machine, laptop: Machine) -> Server:
-    """The host's SSH server, known to the laptop's user."""
-    made = sshd.start(host, "ssh", public_key(laptop, "to the host"))
-    laptop.path(f"{ELSEWHERE.home}/.ssh/known_hosts").write_text(made.host_key)
-    return made
-
-
-def public_key(laptop: Machine, name: str) -> str:
-    return laptop.path(f"{ELSEWHERE.home}/.ssh/{name}.pub").read_text()
-
-
-def uri(server: Server) -> str:
-    key = f"{ELSEWHERE.home}/.ssh/to the host".replace(" ", "%20")
-    return f"qemu+ssh://{MEMBER.name}@127.0.0.1:{server.port}/system?keyfile={key}&no_tty=1"
-
-
-@pytest.fixture(scope="module")
 def far(laptop: Machine, server: Server) -> Member:
-    return Member(laptop, ELSEWHERE, uri(server))
+    return Member(laptop, ELSEWHERE, uri(server, MEMBER))
 
 
 @pytest.fixture
@@ -125,9 +89,9 @@ def test_host_check_from_afar_tells_of_the_host(far: Member) -> None:
 
 def test_an_unknown_host_is_not_trusted(laptop: Machine, host: Machine) -> None:
     other = sshd.start(host, "ssh-unknown", public_key(laptop, "to the host"))
-    error = Member(laptop, ELSEWHERE, uri(other))("list", "--json").error()
+    error = Member(laptop, ELSEWHERE, uri(other, MEMBER))("list", "--json").error()
     assert error["code"] == "cannot-connect" and "Host key verification failed" in error["message"]
-    trusting = Member(laptop, ELSEWHERE, uri(other) + "&no_verify=1")
+    trusting = Member(laptop, ELSEWHERE, uri(other, MEMBER) + "&no_verify=1")
     assert trusting("list", "--json").status == 0
 
 
@@ -137,7 +101,7 @@ def test_other_ssh_transports_reach_the_host_too(
 ) -> None:
     folder = f"{ELSEWHERE.home}/.ssh"
     known = f"&known_hosts={folder}/known_hosts&sshauth=privkey"
-    other = uri(server).replace("+ssh:", f"+{transport}:").replace("&no_tty=1", known)
+    other = uri(server, MEMBER).replace("+ssh:", f"+{transport}:").replace("&no_tty=1", known)
     answer = Member(laptop, ELSEWHERE, other)("list", "--json")
     assert answer.status == 0, answer.err
 
@@ -151,7 +115,7 @@ def test_where_the_host_forwards_nothing_the_agent_is_enough_and_it_is_said(
     )
     with laptop.path(f"{ELSEWHERE.home}/.ssh/known_hosts").open("a") as known:
         known.write(strict.host_key)
-    member = Member(laptop, ELSEWHERE, uri(strict))
+    member = Member(laptop, ELSEWHERE, uri(strict, MEMBER))
     entered = member("rescue", "enter", NAME, "--generate-password")
     assert entered.status == 0 and "the guest agent answers" in entered.out
     assert "administratively prohibited" in entered.out
