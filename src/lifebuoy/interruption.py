@@ -6,13 +6,17 @@ or ``sleep``. Outside an operation both do nothing but wait. No I/O of its own.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import Final
 
 _SLICE_S: Final = 0.2
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class CancelRequested(BaseException):
@@ -42,6 +46,31 @@ def checked_by(check: Callable[[], None]) -> Iterator[None]:
 def checkpoint() -> None:
     """Raise CancelRequested if this is to stop."""
     _check.get()()
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """In the block Ctrl-C and the like strike only at its end; for what must be whole or not be."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {
+        number: signal.signal(number, note)
+        for number in _SIGNALS
+        if callable(signal.getsignal(number))
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def sleep(seconds: float) -> None:

@@ -84,3 +84,25 @@ def rewrite(folder: Path, change: Callable[[dict[str, object]], None]) -> None:
     facts = json.loads(file.read_text())
     change(facts)
     file.write_text(json.dumps(facts))
+
+
+def test_a_lock_left_for_an_operation_is_taken_over_by_whoever_goes_on_with_it(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    with lock.held(store, UUID, "vm", "test", operation="one"):
+        (file,) = tmp_path.iterdir()
+        left = file.read_bytes()
+    rewritten = json.loads(left) | {
+        "host": "another"
+    }  # it cannot be seen from here whether it lives
+    (tmp_path / file.name).write_text(json.dumps(rewritten))
+    with pytest.raises(Busy), lock.held(store, UUID, "vm", "test", operation="two"):
+        pass
+    with lock.held(store, UUID, "vm", "test", operation="one"):
+        assert lock.holder(store, UUID)
+    assert store.list() == []
+    (tmp_path / file.name).write_text(json.dumps(rewritten))
+    over = {"one"}.__contains__
+    with lock.held(store, UUID, "vm", "test", operation="two", is_over=over):
+        assert lock.holder(store, UUID)
+    assert store.list() == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
@@ -61,9 +62,9 @@ def perform(
     """
     record = new_record(context, kind, domain, request, asker.who, executor=engine.executor.id)
     for _ in range(_TRIES):
-        if _written(engine.database, record):
-            task = _task(context, asker, secret)
-            engine.run(record, task, begun_before=False)
+        task = _task(context, asker, secret)
+        write = partial(_written, engine.database, record)
+        if engine.run(record, task, begun_before=False, written=write):
             reached: OperationT = _reached(task)
             return reached
         answer = _make_way(engine, context, kind, record, asker)

@@ -16,7 +16,7 @@ import structlog
 
 from lifebuoy.errors import Busy, HostTrouble, LifebuoyError, TimedOut
 from lifebuoy.hypervisor import Host
-from lifebuoy.interruption import checked_by
+from lifebuoy.interruption import checked_by, deferred
 from lifebuoy.operations import executor as executors
 from lifebuoy.operations import kinds, lock, workflows
 from lifebuoy.operations.failures import unexpected
@@ -30,7 +30,7 @@ from lifebuoy.store.records import Record
 
 _log = structlog.get_logger(__name__)
 #: DBOS looks for what was put in its queue every tenth of a second; after this it will not begin
-_BEGIN_S: Final = 30.0
+_BEGIN_S: Final = 60.0
 _TICK_S: Final = 0.5
 #: how long what has ended stays on record, and how much of it stays in any case
 _KEPT: Final = timedelta(days=90)
@@ -79,6 +79,7 @@ class Engine:
                 workflows.drop_queues(lambda other: executors.is_gone(self.executor, other))
         except workflows.Troubles as error:
             raise trouble(self.database.location, error) from error
+        self.executor.sweep()
         if ids:
             with self.database.writing() as connection:
                 records.remove(connection, ids)
@@ -91,17 +92,34 @@ class Engine:
             workflows.shut_down()
         self.executor.close()
 
-    def run(self, record: Record, task: Task, *, begun_before: bool) -> None:
+    def run(
+        self,
+        record: Record,
+        task: Task,
+        *,
+        begun_before: bool,
+        written: Callable[[], bool] = lambda: True,
+    ) -> bool:
         """Do an operation that is this process's, and wait for its end, which is in ``task``.
 
-        A KeyboardInterrupt while waiting rolls it back; further ones change nothing.
+        ``written`` writes it down at first; where that cannot be, nothing is done and the answer
+        is False. A KeyboardInterrupt while waiting rolls it back; further ones change nothing.
         """
-        self.launch(record, task, begun_before=begun_before)
         try:
+            with deferred():  # what is on record is begun, too
+                if not written():
+                    return False
+                self.launch(record, task, begun_before=begun_before)
             self._wait(task)
         except KeyboardInterrupt:
             task.interrupted.set()
+            task.notice("Stopping: it is rolled back as soon as what is under way can be left.")
             self._wait(task)  # within the handler, so that the next Ctrl-C asks for patience
+        return True
+
+    def is_working_on(self, id_: str) -> bool:
+        """Whether an operation is under way in this process."""
+        return id_ in self._tasks
 
     def launch(self, record: Record, task: Task, *, begun_before: bool) -> None:
         """The same without waiting: ``task.ended`` tells the end."""
@@ -115,12 +133,15 @@ class Engine:
             del self._tasks[record.id]
             told = trouble(self.database.location, error)
             with suppress(LifebuoyError), self.database.writing() as connection:
-                if not begun_before:
+                if begun_before:
+                    records.release(connection, record.id, self.executor.id)
+                else:
                     conclude(connection, record.id, Ending(Outcome.FAILED, error=told))
             raise told from error
 
     def _wait(self, task: Task) -> None:
         if not task.begun.wait(_BEGIN_S):
+            task.hand_over.set()  # should it begin after all
             raise TimedOut("the operation did not begin", safe="It goes on when asked again.")
         said = False
         while not task.ended.wait(_TICK_S):
@@ -162,6 +183,7 @@ class Engine:
                     record.name,
                     kind.doing,
                     operation=id_,
+                    is_over=self._is_over,
                 ),
                 checked_by(notebook.check),
             ):
@@ -192,6 +214,11 @@ class Engine:
             ).go()
         finally:
             task.operation.close()
+
+    def _is_over(self, id_: str) -> bool:
+        """Whether an operation that the lock of another process names has ended."""
+        with self.database.reading() as connection:
+            return records.is_over(connection, id_)
 
     def _release(self, id_: str) -> None:
         with suppress(LifebuoyError), self.database.writing() as connection:

@@ -55,6 +55,9 @@ class Executor(Protocol):
     def looks_gone(self, other: str) -> bool:
         """Whether the process of that id seems to have ended."""
 
+    def sweep(self) -> None:
+        """Remove what processes that were killed left of themselves."""
+
     def close(self) -> None:
         """Stop: what it left may be adopted."""
 
@@ -88,8 +91,10 @@ class _FileLocked:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._path = self._folder / name
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            draft = self._folder / f".{name}"  # it gets its name once it is locked
+            self._descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            draft.rename(self._path)
         except OSError as error:
             raise DatabaseTrouble(
                 f"cannot write beside the database of operations ({self._folder}): {error.strerror}"
@@ -114,6 +119,10 @@ class _FileLocked:
         with suppress(OSError):
             path.unlink()
         return True
+
+    def sweep(self) -> None:
+        for path in self._folder.glob("[!.]*"):
+            self.looks_gone(path.name)
 
     def close(self) -> None:
         with suppress(OSError):
@@ -146,6 +155,9 @@ class _ServerLocked:
         with self._database.reading() as connection:
             query = sa.select(sa.func.pg_try_advisory_xact_lock(_key(other)))
             return other != self.id and bool(connection.execute(query).scalar())
+
+    def sweep(self) -> None:
+        return
 
     def close(self) -> None:
         self._closing.set()

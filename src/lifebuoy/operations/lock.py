@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -30,41 +30,61 @@ def _prefix(uuid: str) -> str:
     return f"lock-{uuid}-"
 
 
-def holder(store: MediaStore, uuid: str, *, beside: str = "") -> str | None:
-    """Who is at work on the instance, in words, or None; not who was for operation ``beside``."""
+def holder(
+    store: MediaStore, uuid: str, counts: Callable[[str], bool] = lambda operation: True
+) -> str | None:
+    """Who is at work on the instance, in words, or None; ``counts`` says whose operations do."""
     for name in _names(store, uuid):
         facts = _facts(store, name)
-        if (
-            facts is not None
-            and _alive(facts)
-            and not (beside and facts.get("operation") == beside)
-        ):
+        if facts is not None and counts(str(facts.get("operation", ""))) and _alive(facts):
             return f"process {facts.get('pid')} on {facts.get('host')}, since {facts.get('since')}"
     return None
 
 
+def _unknown(_operation: str) -> bool:
+    """Nothing is known of operations."""
+    return False
+
+
 @contextmanager
 def held(
-    store: MediaStore, uuid: str, name: str, doing: str, *, operation: str = ""
+    store: MediaStore,
+    uuid: str,
+    name: str,
+    doing: str,
+    *,
+    operation: str = "",
+    is_over: Callable[[str], bool] = _unknown,
 ) -> Iterator[None]:
     """Hold the instance's lock for the block.
 
     With ``operation`` it is held for that operation: a lock that another process left for the
-    same one is taken over, as the database has said already that that process is gone.
+    same one is taken over, as the database has said already that that process is gone. So is that
+    of an operation of which ``is_over`` knows that it has ended.
 
     Raises:
         Busy: somebody else holds it; says who.
     """
-    mine = _acquire(store, uuid, name, doing, operation)
+    mine = _acquire(store, uuid, name, doing, operation, is_over)
     try:
         yield
     finally:
         store.remove(mine, wipe=False)
 
 
-def _acquire(store: MediaStore, uuid: str, name: str, doing: str, operation: str) -> str:
+def _acquire(
+    store: MediaStore,
+    uuid: str,
+    name: str,
+    doing: str,
+    operation: str,
+    is_over: Callable[[str], bool],
+) -> str:
+    def counts(other: str) -> bool:
+        return not other or (other != operation and not is_over(other))
+
     stale = _names(store, uuid)
-    who = holder(store, uuid, beside=operation)
+    who = holder(store, uuid, counts)
     if who is not None:
         raise busy(name, who)
     number = max((_number(one) for one in stale), default=0) + 1

@@ -157,6 +157,8 @@ class Worker:
             return False
         if not record.executor:
             return record.attempts > 0
+        if record.executor == self.engine.executor.id:  # its beginning failed
+            return not self.engine.is_working_on(record.id)
         if not self.engine.executor.looks_gone(record.executor):
             self._missed.pop(record.executor, None)
             return False

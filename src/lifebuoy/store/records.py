@@ -279,6 +279,12 @@ def ask_cancel(connection: sa.Connection, id_: str, who: str) -> bool:
     return bool(done.rowcount == 1)
 
 
+def is_over(connection: sa.Connection, id_: str) -> bool:
+    """Whether there is such an operation, and it has ended."""
+    query = sa.select(operations.c.id).where(operations.c.id == id_)
+    return connection.execute(query.where(operations.c.outcome.is_not(None))).first() is not None
+
+
 def watched(connection: sa.Connection, id_: str) -> tuple[str, str]:
     """What whoever works on it looks at meanwhile: its executor, and who asked to cancel it."""
     query = sa.select(operations.c.executor, operations.c.cancel_requested)
