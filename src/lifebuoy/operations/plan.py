@@ -17,7 +17,7 @@ from lifebuoy.errors import (
 from lifebuoy.hypervisor import Domain, Host, kvm
 from lifebuoy.image import Image
 from lifebuoy.model import Action, InstanceState, RunState, StopMode
-from lifebuoy.operations import backup_within, lock
+from lifebuoy.operations import backup_within
 from lifebuoy.operations.context import Context
 from lifebuoy.policy import check_password, require
 from lifebuoy.rescue import changes, definition, media, record
@@ -88,11 +88,12 @@ def check_input(request: EnterRequest) -> None:
 def plan(context: Context, request: EnterRequest) -> Plan:
     """All checks in the order in which they cost little; nothing is changed.
 
+    Whether somebody else is at work is not among them: that is decided when it begins.
+
     Raises:
         LifebuoyError: a subclass that says what stands in the way.
     """
     check_input(request)
-    require_free(context.host, context.host.domain(request.name))
     return checks(context, request)
 
 
@@ -121,17 +122,6 @@ def checks(context: Context, request: EnterRequest) -> Plan:
     )
     difference = changes.definition_diff(definition.original_of(xml), preview)
     return Plan(image, was_running, traits, difference)
-
-
-def require_free(host: Host, domain: Domain) -> None:
-    """Pass if nobody is at work on the instance.
-
-    Raises:
-        Busy: says who is.
-    """
-    with_holder = lock.holder(host.store, domain.uuid)
-    if with_holder is not None:
-        raise lock.busy(domain.name, with_holder)
 
 
 def require_acceleration(context: Context, domain: Domain, traits: Traits) -> None:
