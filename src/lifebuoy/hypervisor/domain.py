@@ -20,6 +20,7 @@ from lifebuoy.hypervisor import drive, forwarding, graphics, screen
 from lifebuoy.hypervisor.addresses import Address, guest_addresses
 from lifebuoy.hypervisor.agent import Agent
 from lifebuoy.hypervisor.console import SerialConsole
+from lifebuoy.hypervisor.glance import Glance, glance
 from lifebuoy.hypervisor.graphics import Graphics
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.runstate import run_state
@@ -81,6 +82,13 @@ class Domain:
     def active(self) -> bool:
         with self._doing("look at"):
             return bool(self._raw.isActive())
+
+    def glance(self, namespace: str) -> Glance:
+        """What a list shows of it, with the metadata element of ``namespace``."""
+        seen = glance(self._raw, namespace)
+        if seen is None:
+            raise InstanceNotFound(f"'{self.name}' is gone")
+        return seen
 
     def run_state(self) -> RunState:
         """What the hypervisor says of it."""

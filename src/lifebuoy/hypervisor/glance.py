@@ -60,6 +60,19 @@ def glances(link: Link, namespace: str) -> list[Glance]:
         return sorted((one for one in found if one), key=lambda one: one.name)
 
 
+def glance(raw: Any, namespace: str) -> Glance | None:
+    """The libvirt domain ``raw`` alone; None if it has gone.
+
+    Raises:
+        HostTrouble: the host does not answer.
+    """
+    with translated(f"look at '{raw.name()}'"):
+        uuid = raw.UUIDString()
+        passing = frozenset() if raw.isPersistent() else frozenset({uuid})
+        started = frozenset({uuid}) if not passing and raw.autostart() else frozenset()
+        return _look(raw, namespace, passing, started)
+
+
 def _uuids(domains: Iterable[Any]) -> frozenset[str]:
     return frozenset(raw.UUIDString() for raw in domains)
 

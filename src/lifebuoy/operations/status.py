@@ -132,28 +132,6 @@ def _at_a_glance(seen: Glance) -> InstanceSummary:
     )
 
 
-def summary(domain: Domain) -> InstanceSummary:
-    """One instance; a record that cannot be read is told, not raised."""
-    stay, problem = None, ""
-    try:
-        stay = record.read(domain)
-        state = record.state_of(domain, stay)
-    except StayUnreadable as error:
-        state, problem = InstanceState.RESCUE_MODE, error.message
-    return InstanceSummary(
-        name=domain.name,
-        uuid=domain.uuid,
-        id=domain.id,
-        state=state,
-        run_state=domain.run_state(),
-        memory_mib=inspect(definition_of(domain, stay)).memory_mib,
-        autostart=stay.autostart if stay else domain.persistent and domain.autostart,
-        since=stay.since if stay else "",
-        image=stay.image if stay else "",
-        problem=problem,
-    )
-
-
 def definition_of(domain: Domain, stay: Stay | None) -> str:
     """The instance's own definition: the carried one in rescue mode. Holds no secrets."""
     return stay.original if stay else domain.xml()
@@ -169,7 +147,7 @@ def details(host: Host, name: str) -> InstanceDetails:
     domain = host.domain(name)
     stay = record.read(domain)
     active = domain.active
-    short = summary(domain)
+    short = _at_a_glance(domain.glance(stay_xml.NAMESPACE))
     xml = definition_of(domain, stay)
     return InstanceDetails(
         summary=short,
