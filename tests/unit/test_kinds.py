@@ -31,6 +31,7 @@ STEPS: Final = {
         "place the rescue image",
         "prepare the password and keys",
         "stop the instance",
+        "make a backup point",
         "copy the UEFI variables",
         "switch the definition",
         "give the saved memory up",
@@ -52,6 +53,7 @@ STEPS: Final = {
         "compare with what was recorded",
         "watch the boot",
     ],
+    ("rescue-password", 1): ["set the password"],
     ("start", 1): ["start the instance", "watch the boot"],
     ("stop", 1): ["stop the instance"],
     ("reboot", 1): ["ask it to reboot"],
@@ -73,9 +75,10 @@ _STAY: Final = {
 EVERYTHING: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "rescue-enter": (
         enter_packed(EnterRequest("vm", "x", script=b"x")),
-        {"was_running": True, "saved": True},
+        {"was_running": True, "saved": True, "backup": "b"},
     ),
     "rescue-exit": (leave_packed(LeaveRequest("vm")), {"stay": _STAY, "cut": True, "uefi": True}),
+    "rescue-password": ({}, {}),
     "start": ({"watch_s": 1.0}, {}),
     "stop": (stop_packed(StopRequest("vm")), {}),
     "reboot": ({}, {}),

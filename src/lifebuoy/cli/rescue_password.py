@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from lifebuoy.cli import access, ask, options, output
+from lifebuoy.cli import access, ask, options, output, progress
+from lifebuoy.cli.durable import on_record_if_possible
 from lifebuoy.cli.session import of
 from lifebuoy.operations import password as operation
+from lifebuoy.operations.power import told_plainly
+from lifebuoy.policy import check_password
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +38,16 @@ def password(
     secret = ask.password_given(from_stdin=password_stdin, generate=generate_password)
     if secret is None:
         secret = ask.password_prompted()
-    with session.instance(name) as (found, name):
-        changed = operation.change(found, name, secret)
+    with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
+        if opened is None:
+            changed = operation.change(found, name, secret)
+        else:
+            check_password(secret)
+            opened.clear(found, operation.PASSWORD, name, silent=json)
+            with told_plainly(), progress.shown(silent=True) as view:
+                given = operation.Secret(secret)
+                done = opened.perform(found, operation.PASSWORD, name, {}, view, given)
+                changed = done.outcome()
     if json:
         output.print_json(
             {

@@ -14,6 +14,7 @@ Find = Callable[[str], Kind[Any]]
 _WHERE: Final = {
     "rescue-enter": ("lifebuoy.operations.enter", "ENTER"),
     "rescue-exit": ("lifebuoy.operations.leave", "LEAVE"),
+    "rescue-password": ("lifebuoy.operations.password", "PASSWORD"),
     "start": ("lifebuoy.operations.power", "START"),
     "stop": ("lifebuoy.operations.power", "STOP"),
     "backup-create": ("lifebuoy.operations.backup_create", "CREATE"),

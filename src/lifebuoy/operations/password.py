@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lifebuoy.errors import AgentUnavailable, NotAllowed
+from lifebuoy.errors import AgentUnavailable, HostTrouble, NotAllowed
 from lifebuoy.hypervisor import Domain
 from lifebuoy.model import InstanceState, Stay
 from lifebuoy.operations import lock
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.operation import JsonObject, Kind, Work
+from lifebuoy.operations.power import told_plainly
+from lifebuoy.operations.runner import Step, run
 from lifebuoy.policy import check_password
 from lifebuoy.rescue import access as ways
 from lifebuoy.rescue import record
@@ -33,8 +36,15 @@ class PasswordChanged:
     new_host_key: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The password, which only the process knows that was asked."""
+
+    password: str = field(repr=False)
+
+
 def change(context: Context, name: str, password: str) -> PasswordChanged:
-    """Set root's password in the rescue system; the instance's own passwords are not touched.
+    """Set root's password in the rescue system, not on record; the instance's own stay as they are.
 
     Raises:
         PasswordRefused: it breaks the rule.
@@ -42,19 +52,65 @@ def change(context: Context, name: str, password: str) -> PasswordChanged:
         AgentUnavailable: the rescue system does not answer.
     """
     check_password(password)
-    host = context.host
-    domain = host.domain(name)
-    _require_rescue(domain)
-    with lock.held(host.store, domain.uuid, domain.name, "set the rescue password"):
-        stay = _require_rescue(domain)
-        _require_agent(domain)
-        domain.agent.set_user_password("root", hash_password(password))
-        key = _own_host_key(domain)
-        new = key is not None and key != stay.host_key
-        if key is not None and new:
-            stay = replace(stay, host_key=key)
-            record.write(domain, stay)
-        return PasswordChanged(stay, ways.find(host, domain, stay.host_key, open_way=True), new)
+    domain = context.host.domain(name)
+    changing = Changing(Work(context, domain.uuid, {}, Secret(password)))
+    with (
+        told_plainly(),
+        lock.held(context.host.store, domain.uuid, domain.name, PASSWORD.doing),
+    ):
+        changing.begin()
+        run(changing.steps())
+        return changing.outcome()
+
+
+class Changing:
+    """One change of the password under way."""
+
+    def __init__(self, work: Work) -> None:
+        self._host = work.context.host
+        self._domain: Domain = self._host.domain(work.instance)
+        self._secret = work.secrets if isinstance(work.secrets, Secret) else None
+        self.state: JsonObject = {}
+
+    def begin(self) -> None:
+        """Refuse outside rescue mode, and where nobody answers."""
+        _require_rescue(self._domain)
+        _require_agent(self._domain)
+        self.state = {"new_host_key": False}
+
+    def steps(self) -> list[Step]:
+        """What the password was before is not known: it cannot be put back."""
+        return [Step("set the password", self._set)]
+
+    def outcome(self) -> PasswordChanged:
+        """What was reached."""
+        stay = _require_rescue(self._domain)
+        access = ways.find(self._host, self._domain, stay.host_key, open_way=True)
+        return PasswordChanged(stay, access, self.state["new_host_key"])
+
+    def result(self) -> JsonObject:
+        """Whether the rescue system shows another host key than before."""
+        return {"new_host_key": self.state["new_host_key"]}
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _set(self) -> None:
+        if self._secret is None:
+            raise HostTrouble(
+                "the process that knew the password has ended",
+                hint=f"set it again: lifebuoy rescue password {self._domain.name}",
+            )
+        stay = _require_rescue(self._domain)
+        self._domain.agent.set_user_password("root", hash_password(self._secret.password))
+        key = _own_host_key(self._domain)
+        if key is not None and key != stay.host_key:
+            record.write(self._domain, replace(stay, host_key=key))
+            self.state["new_host_key"] = True
+
+
+NAME: Final = "rescue-password"
+PASSWORD: Final = Kind(NAME, 1, "set the rescue password", Changing, undoes=frozenset({NAME}))
 
 
 def _require_rescue(domain: Domain) -> Stay:

@@ -54,6 +54,8 @@ def launch(database: Database, executor: str, run: Run) -> None:
     """Start DBOS in this process; ``run`` does the operation of an id, in a thread of DBOS."""
     global _run, _has_queue
     _quieten()
+    if _run is not None:  # one that was closed as if the process ended
+        shut_down()
     _run, _has_queue = run, False
     config: DBOSConfig = {
         "name": "lifebuoy",
@@ -75,6 +77,8 @@ def launch(database: Database, executor: str, run: Run) -> None:
 
 def shut_down() -> None:
     """End DBOS in this process; workflows that still run are left as they are."""
+    global _run
+    _run = None
     DBOS.destroy(workflow_completion_timeout_sec=0)
 
 
