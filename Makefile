@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 
-.PHONY: setup demo test test-all bench lint format lock clean
+.PHONY: setup demo test test-all bench faults lint format lock clean
 
 setup:
 	@tools/setup.sh
@@ -19,6 +19,10 @@ test-all: setup
 bench:
 	@LIFEBUOY_SETUP_BENCH=1 tools/setup.sh
 	@$(PYTHON) -m bench
+
+# Breaks what can break at every moment and writes docs/faults.md; most of an hour.
+faults: setup
+	@$(PYTHON) -m faults --jobs 2 --record docs/faults.md
 
 lint: setup
 	@$(PYTHON) -m ruff format --check .

@@ -19,6 +19,7 @@ class Reached(StrEnum):
 
     ASKED = "as asked for"
     BEFORE = "as before"
+    STOPPED = "either, but not running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,7 @@ class Scenario:
     def ways(self) -> tuple[Way, ...]:
         """Asked again, gone on with by another process, and what else there is."""
         again = Way("asked again", (self.words,), frozenset({Reached.ASKED}))
-        either = frozenset({Reached.ASKED, Reached.BEFORE})
-        return (again, Way("resumed", (("operations", "resume"),), either), *self.others)
+        return (again, RESUMED, *self.others)
 
     def filled(self, ids: tuple[str, ...]) -> Scenario:
         """The same with the ids of its points."""
@@ -70,6 +70,13 @@ EXIT: Final = ("rescue", "exit", NAME, "--force", "--watch", "0")
 CREATE: Final = ("backup", "create", NAME)
 COPY: Final = ("backup", "create", NAME, "--copy")
 BACK: Final = frozenset({Reached.BEFORE})
+
+
+#: After a disturbance: the operation has ended by itself, or was let go of.
+RESUMED: Final = Way(
+    "resumed", (("operations", "resume"),), frozenset({Reached.ASKED, Reached.BEFORE})
+)
+CRASHED: Final = replace(RESUMED, allowed=RESUMED.allowed | {Reached.STOPPED})
 
 
 def _points(*patterns: int) -> Callable[[World], None]:

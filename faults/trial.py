@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from faults import boundary, invariants
+from faults.disturbance import Disturbance, be_impatient
 from faults.observation import Facts
 from faults.process import Ended
 from faults.scenario import EXIT, STOP, Reached, Scenario, Way
@@ -53,6 +54,8 @@ class Bench:
         found = [self.before] if Reached.BEFORE in way.allowed else []
         if Reached.ASKED in way.allowed:
             found += [self.asked, self.twice]
+        if Reached.STOPPED in way.allowed:
+            found += [_stopped(one) for one in found]
         return found
 
     def go_on(self, fault: str, way: Way, began: float) -> Trial:
@@ -103,6 +106,10 @@ def listen(world: World, heard: boundary.Heard) -> None:
     boundary.Ear(heard, world.home).listen()
 
 
+def _stopped(facts: Facts) -> Facts:
+    return replace(facts, shape=replace(facts.shape, running=""))
+
+
 def closed(world: World, now: Facts, origin: Facts) -> list[str]:
     """Bring the instance to where it was at the very beginning; what does not hold then.
 
@@ -122,8 +129,6 @@ def closed(world: World, now: Facts, origin: Facts) -> list[str]:
 
 
 def _with_contents(origin: Facts, now: Facts) -> Facts:
-    from dataclasses import replace
-
     shape = replace(origin.shape, contents=now.shape.contents, variables=now.shape.variables)
     return replace(origin, shape=shape)
 
@@ -140,6 +145,7 @@ def _ill(ends: list[Ended]) -> list[str]:
     ]
 
 
+NOT_PUT_BACK: Final = "NOT everything could be put back"
 Fault = Callable[[Bench], bool]
 
 
@@ -149,11 +155,59 @@ def killed_at(bench: Bench, name: str) -> bool:
     return bench.world.call(*bench.scenario.words, before=act).killed
 
 
+def killed_after(bench: Bench, part: float) -> bool:
+    """Run the operation and kill it from outside after that part of the time that it takes."""
+    started = bench.world.start(*bench.scenario.words)
+    ended = started.wait(part * bench.seconds)
+    return ended is None and started.kill().killed
+
+
+def struck(bench: Bench, disturbance: Disturbance, name: str = "") -> bool:
+    """Run the operation, struck at that boundary (at its start without one); it ends by itself."""
+    world, told = bench.world, bench.world.folder / "struck"
+    told.unlink(missing_ok=True)
+
+    def strike() -> None:
+        told.touch()
+        disturbance.strike(world)
+
+    def heard(boundary_: str) -> None:
+        if boundary_ == name and not told.exists():
+            strike()
+
+    def before() -> None:
+        be_impatient()
+        listen(world, heard)
+
+    if not name:
+        strike()
+    ended = world.call(*bench.scenario.words, before=before)
+    world.said = ended.err
+    disturbance.relieve(world)
+    if found := _ill([ended]):
+        raise Unfit(found[0])
+    return told.exists()
+
+
+class Unfit(Exception):
+    """The operation did not even end by itself."""
+
+
 def attempt(bench: Bench, label: str, fault: Fault, way: Way) -> Trial:
     """One trial."""
     began = time.monotonic()
+    bench.world.said = ""
     bench.put_back()
-    if not fault(bench):
+    broken: tuple[str, ...] = ()
+    reached = True
+    try:
+        reached = fault(bench)
+    except Unfit as error:
+        broken = (str(error),)
+    if not reached:
         seconds = time.monotonic() - began
         return Trial(bench.scenario.name, label, way.name, seconds, reached=False)
-    return bench.go_on(label, way, began)
+    if NOT_PUT_BACK in bench.world.said:  # said, so it may be: a full disk lets nothing start
+        way = replace(way, allowed=way.allowed | {Reached.STOPPED})
+    found = bench.go_on(label, way, began)
+    return replace(found, broken=(*broken, *found.broken))

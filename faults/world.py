@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from faults import machine, observation, process
+from faults import apart, machine, observation, process
 from faults.observation import Facts
 from faults.process import Ended
 
 PASSWORD: Final = "Quiet-Word-5"
+SIZE_MIB: Final = 64
 
 
 class NotPrepared(Exception):
@@ -28,11 +30,13 @@ class NotPrepared(Exception):
 
 @dataclass
 class World:
-    """``home`` holds all of the user's, ``uri`` names the libvirt in it."""
+    """``home`` holds all of the user's, ``uri`` names the libvirt in it. ``said`` is what an
+    operation told that was struck and ended by itself."""
 
     folder: Path
     home: Path = field(init=False)
     uri: str = field(init=False)
+    said: str = ""
     _number: int = 0
 
     def __post_init__(self) -> None:
@@ -86,13 +90,17 @@ class World:
     def keep(self, name: str) -> None:
         """Remember how all is now, for ``put_back``; nothing may run."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
-        shutil.copytree(self.home, self.folder / name, symlinks=True)
+        _copy(self.home, self.folder / name)
 
     def put_back(self, name: str = "made") -> None:
         """As it was kept; nothing runs."""
         self.end_machines()
-        shutil.rmtree(self.home, ignore_errors=True)
-        shutil.copytree(self.folder / name, self.home, symlinks=True)
+        for path in self.home.iterdir():  # not itself: a file system may be mounted there
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        _copy(self.folder / name, self.home)
 
     def write(self, pattern: int) -> None:
         """What its guest does in its life: writes to every disk and to the UEFI variables."""
@@ -118,17 +126,25 @@ class World:
         return self.folder / "runs" / str(self._number % 8)
 
 
+def _copy(source: Path, target: Path) -> None:
+    subprocess.run(["cp", "-a", "--sparse=always", "-T", source, target], check=True)
+
+
 @contextmanager
 def made() -> Iterator[World]:
     """A world with a stopped instance; gone after the block."""
     world = World(Path(tempfile.mkdtemp(prefix="lbf-", dir="/tmp")))  # short, for sockets
     try:
         world.home.mkdir()
+        if apart.possible():
+            apart.mount_small(world.home, SIZE_MIB)
         _prepare(world)
         world.keep("made")
         yield world
     finally:
         world.end_machines()
+        if apart.possible():
+            apart.unmount(world.home)
         shutil.rmtree(world.folder, ignore_errors=True)
 
 
