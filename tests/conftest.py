@@ -155,6 +155,7 @@ def embedded(short_dir: Path) -> Iterator[Host]:
 def test_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """libvirt's play host, with one running domain 'test'."""
     monkeypatch.delenv("LIFEBUOY_POOL", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with connect("test:///default", state_dir=tmp_path) as host:
         yield host
 

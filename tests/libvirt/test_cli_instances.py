@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from typer.testing import CliRunner
 from lifebuoy.cli import app
 from lifebuoy.hypervisor import Host
 from lifebuoy.operations import power, status
-from tests.libvirt.command import Answer
+from tests.libvirt.command import DEADLINE_S, Answer
 
 URI = "test:///default"
 
@@ -24,8 +27,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lifebuoy(*words: str, stdin: str = "") -> Answer:
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["-c", URI, *words], input=stdin)
-    return Answer(result.exit_code, result.stdout, result.stderr)
+    """A process of its own, as what does operations is one for each process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lifebuoy", "-c", URI, *words],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def test_list_shows_every_instance() -> None:

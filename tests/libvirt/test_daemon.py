@@ -100,6 +100,27 @@ def test_an_upload_cut_off_by_sigkill_is_known_by_zeros_at_its_beginning(
         store.remove("cut", wipe=False)
 
 
+def test_a_pool_that_its_owner_names_must_be_there(
+    session_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFEBUOY_POOL", "nowhere")
+    with pytest.raises(NotFound, match="nowhere"):
+        _ = session_host.store
+
+
+def test_a_host_may_have_a_pool_of_its_own_name(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFEBUOY_POOL", "nowhere")
+    folder = daemon.home / "own"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    pool = ["pool-create-as", "own", "dir", "--target", str(folder)]
+    subprocess.run(["virsh", "-q", "-c", daemon.uri, *pool], check=True)
+    with connect(daemon.uri, state_dir=tmp_path, name="x", pool="own") as host:
+        assert (host.name, "own" in host.store.location) == ("x", True)
+
+
 def test_a_file_that_somebody_else_made_is_seen(session_host: Host) -> None:
     store = session_host.store
     folder = Path(store.put("mine", b"1", shared=True).path).parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lifebuoy.errors import HostTrouble, InstanceNotFound, NotFound
+from lifebuoy.errors import HostTrouble, InstanceNotFound
 from lifebuoy.hypervisor import Host
 from lifebuoy.model import RunState
 
@@ -84,24 +84,6 @@ def test_a_stopped_domain_stays_a_domain(test_driver: Host) -> None:
             domain.shutdown()
     finally:
         domain.undefine()
-
-
-def test_the_pool_is_made_once_active_and_started_with_the_host(test_driver: Host) -> None:
-    assert "lifebuoy" in test_driver.store.location
-    assert test_driver.store.list() == []
-    assert test_driver.store.find("a") is None
-    assert test_driver.store.claim("lock", b"") is True
-    assert test_driver.store.claim("lock", b"") is False
-
-
-def test_a_pool_that_its_owner_names_must_be_there(
-    test_driver: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LIFEBUOY_POOL", "nowhere")
-    with pytest.raises(NotFound, match="nowhere"):
-        _ = test_driver.store
-    monkeypatch.setenv("LIFEBUOY_POOL", "default-pool")
-    assert "default-pool" in test_driver.store.location
 
 
 def minimal(name: str) -> str:
