@@ -8,9 +8,11 @@ import typer
 
 from lifebuoy.cli import options, output
 from lifebuoy.cli.backup_words import done
+from lifebuoy.cli.durable import on_record
 from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput
 from lifebuoy.operations import backup_copy, backup_create
+from lifebuoy.operations.operation import Kind, Operation
 
 _EPILOG = """Examples:
 
@@ -73,15 +75,18 @@ def create(
         raise BadInput("--pool says where copies go", hint="add --copy")
     session = of(context)
     with session.instance(name) as (found, name):
+        kind: Kind[Operation]
         if copy:
             asked = backup_copy.as_json(backup_copy.CopyRequest(label, keep, pool, freeze))
-            made = done(session, found, backup_copy.COPY, name, asked, silent=json).result()
+            kind = backup_copy.COPY
         else:
-            request = backup_create.as_json(backup_create.CreateRequest(label, keep))
-            made = done(session, found, backup_create.CREATE, name, request, silent=json).result()
+            asked = backup_create.as_json(backup_create.CreateRequest(label, keep))
+            kind = backup_create.CREATE
+        operation = done(session, found, kind, name, asked, silent=json, records=on_record)
+        made = operation.result()
     if json:
-        kind = "copy" if copy else "frozen"
-        output.print_json({"instance": name, "action": "create", "kind": kind, **made})
+        word = "copy" if copy else "frozen"
+        output.print_json({"instance": name, "action": "create", "kind": word, **made})
         return
     output.say(f"Backup point {made['id']} of '{name}' was made.")
     output.note(f"Go back to it: {session.command('backup', 'restore', str(made['id']))}")

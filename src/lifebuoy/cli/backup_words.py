@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -34,6 +34,9 @@ def point_ids(context: typer.Context, incomplete: str) -> list[str]:
         return []
     return [point.id for one in every for point in one.points if point.id.startswith(incomplete)]
 
+
+#: Opens the record of operations for a block.
+Records = Callable[[Session], AbstractContextManager[durable.OnRecord | None]]
 
 PointId = Annotated[
     str,
@@ -74,9 +77,14 @@ def done(
     request: JsonObject,
     *,
     silent: bool,
+    records: Records = durable.on_record_if_possible,
 ) -> OperationT:
-    """Do the operation on record and show it; without a database in one go, which is said."""
-    with durable.on_record_if_possible(session) as opened:
+    """Do the operation on record and show it.
+
+    What ``records`` opens says what happens without a database: as a rule it is done in one go,
+    which is told; ``durable.on_record`` refuses.
+    """
+    with records(session) as opened:
         if opened is not None:
             opened.clear(context, kind, name, silent=silent)
             with progress.shown(silent=silent) as view:
