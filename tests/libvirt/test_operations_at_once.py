@@ -22,6 +22,10 @@ _DEADLINE_S: Final = 120.0
 pytestmark = pytest.mark.usefixtures("play_folder")
 
 
+def rarely(*values: object) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database that nobody has used."""
@@ -61,12 +65,12 @@ def recorded(database: Database) -> Counter[str]:
     return Counter(one.standing for one in history.latest(database, limit=1000, instance=None))
 
 
-@pytest.mark.parametrize(("processes", "each"), [(2, 1), (5, 2), (5, 10)])
+@pytest.mark.parametrize(("processes", "each"), [rarely(2, 1), rarely(5, 2), (5, 10)])
 def test_of_many_on_one_instance_exactly_one_wins(
     url: str, tmp_path: Path, processes: int, each: int
 ) -> None:
     playing.play_host(tmp_path, 1)
-    request = playing.asked(tmp_path, step_s=1.5)
+    request = playing.asked(tmp_path, steps=1, step_s=2.5)
     answers = together(url, tmp_path, [["vm0"] * each] * processes, request)
     assert Counter(answers) == {"done": 1, "busy": processes * each - 1}
     assert playing.traces(tmp_path).count("do 1") == 1
@@ -83,7 +87,7 @@ def test_fifty_on_fifty_instances_all_get_what_they_asked_for(url: str, tmp_path
     assert recorded(open_database(url)) == {"done": 50}
 
 
-@pytest.mark.parametrize("dies_at", [1, 3])
+@pytest.mark.parametrize("dies_at", [rarely(1), 3])
 def test_what_a_dead_worker_left_is_gone_on_with_by_another_at_that_step(
     url: str, tmp_path: Path, dies_at: int
 ) -> None:

@@ -54,7 +54,7 @@ def rarely(step: str) -> object:
 @pytest.mark.parametrize(
     "step",
     [
-        "stop the instance",
+        rarely("stop the instance"),
         rarely("copy the UEFI variables"),
         "switch the definition",
         rarely("start the rescue system"),

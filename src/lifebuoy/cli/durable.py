@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from lifebuoy.cli import output, progress
+from lifebuoy.cli import progress
 from lifebuoy.cli.session import Session
 from lifebuoy.errors import DatabaseTrouble, HostTrouble
 from lifebuoy.operations.context import Context
@@ -126,17 +126,16 @@ def on_record(session: Session) -> Iterator[OnRecord]:
 
 
 @contextmanager
-def on_record_if_possible(session: Session) -> Iterator[OnRecord | None]:
+def on_record_if_possible(session: Session, *, silent: bool = False) -> Iterator[OnRecord | None]:
     """The same; None, and the user is told, where the database cannot be used."""
     opened = None
     try:
         opened = OnRecord(session)
         opened.start()
     except DatabaseTrouble as error:
-        output.note(
-            f"{error.message}.",
-            "It is done all the same, but not on record: if this process is killed, ask again.",
-        )
+        with progress.shown(silent=silent) as view:
+            view.note(f"{error.message}.")
+            view.note("It is done all the same, but not on record: if it is killed, ask again.")
         opened = None
     try:
         yield opened
@@ -168,9 +167,9 @@ def _went_on(session: Session, opened: OnRecord, record: Record, *, silent: bool
 
     if not asking.is_left(opened.engine, record):
         return False
-    output.note(f"Operation {record.id}: {record.kind} '{record.name}' goes on.")
     there = Session(record.host, session.config_flag)
     with there.context() as context, progress.shown(silent=silent) as view:
+        view.note(f"Operation {record.id}: {record.kind} '{record.name}' goes on.")
         if daemon_of(context.host) != record.daemon:
             raise HostTrouble(
                 f"'{record.host}' is another libvirt than that of operation {record.id} "
@@ -190,4 +189,4 @@ def asker(view: progress.View) -> Asker:
     """This user, shown what happens by ``view``."""
     from lifebuoy.operations.asking import Asker
 
-    return Asker(who(os.environ), view, view.upload, output.note)
+    return Asker(who(os.environ), view, view.upload, view.note)

@@ -45,7 +45,10 @@ def start(
         with session.instance(name) as (found, name):
             queued(session, found, power.START, name, asked, as_json=json)
         return
-    with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
+    with (
+        session.instance(name) as (found, name),
+        on_record_if_possible(session, silent=json) as opened,
+    ):
         if opened is None:
             report = power.start(found, name, watch_s=watch)
         else:
@@ -95,7 +98,7 @@ def stop(
             power.check_stop(found, request)  # consent is asked for where there is somebody to ask
             queued(session, found, power.STOP, name, asked, as_json=json)
             return
-        with on_record_if_possible(session) as opened:
+        with on_record_if_possible(session, silent=json) as opened:
             if opened is None:
                 how = power.stop(found, request)
             else:
@@ -121,7 +124,10 @@ def reboot(
         with session.instance(name) as (found, name):
             queued(session, found, power.REBOOT, name, {}, as_json=json)
         return
-    with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
+    with (
+        session.instance(name) as (found, name),
+        on_record_if_possible(session, silent=json) as opened,
+    ):
         if opened is None:
             power.reboot(found, name)
         else:

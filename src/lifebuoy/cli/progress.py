@@ -33,11 +33,13 @@ _MARKS = {
 
 
 class View(Protocol):
-    """Whoever shows an operation: its steps, and an upload within a step."""
+    """Whoever shows an operation: its steps, an upload within a step, and what else is to say."""
 
     def __call__(self, event: StepEvent) -> None: ...
 
     def upload(self, done: int, total: int) -> None: ...
+
+    def note(self, words: str) -> None: ...
 
 
 @contextmanager
@@ -61,6 +63,9 @@ class _Silent:
     def upload(self, done: int, total: int) -> None:
         return
 
+    def note(self, words: str) -> None:
+        return
+
 
 class _PlainView:
     """One line when a step begins, one when it ends."""
@@ -75,6 +80,9 @@ class _PlainView:
 
     def upload(self, done: int, total: int) -> None:
         return
+
+    def note(self, words: str) -> None:
+        output.note(words)
 
 
 @dataclass(slots=True)
@@ -108,6 +116,9 @@ class _LiveView:
 
     def upload(self, done: int, total: int) -> None:
         self._bar.update(self._task, completed=done, total=total, visible=done < total)
+
+    def note(self, words: str) -> None:
+        output.note(words)  # above the list
 
     def _render(self) -> RenderableType:
         table = Table.grid(padding=(0, 1))

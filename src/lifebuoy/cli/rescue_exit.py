@@ -64,7 +64,7 @@ def exit_(
             asked = packed(replace(request, name=name))
             queued(session, found, LEAVE, name, asked, as_json=json)
         return
-    with durable.on_record_if_possible(session) as opened:
+    with durable.on_record_if_possible(session, silent=json) as opened:
         left = _leave(session, opened, request, as_json=json)
     if json:
         output.print_json(as_json(session.plain(name), left))

@@ -38,7 +38,10 @@ def password(
     secret = ask.password_given(from_stdin=password_stdin, generate=generate_password)
     if secret is None:
         secret = ask.password_prompted()
-    with session.instance(name) as (found, name), on_record_if_possible(session) as opened:
+    with (
+        session.instance(name) as (found, name),
+        on_record_if_possible(session, silent=json) as opened,
+    ):
         if opened is None:
             changed = operation.change(found, name, secret)
         else:
