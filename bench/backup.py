@@ -39,7 +39,7 @@ from lifebuoy.operations.operation import Kind, Work
 SIZES_GIB: Final = (1, 10, 100)
 DATA_MIB: Final = 256  # in each disk
 CHANGED_MIB: Final = 64  # written after the point, and merged when it is deleted
-_ROUNDS: Final = 1
+_ROUNDS: Final = 3
 _WRITES: Final = 1024  # of 64 KiB each
 
 

@@ -86,14 +86,12 @@ class BlockJobs:
         """Copy the whole disk over the file ``path`` and go on with that one."""
         if self.chain(target).files[0] == path:
             return
+        # A job that ends with the machine loses nothing: the definition names the old file still.
+        flags = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
+        flags |= libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
         if not self._job(target):
             with self._doing("copy"):
-                self._raw.blockCopy(
-                    target,
-                    _destination(path, image_format),
-                    {},
-                    libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT,
-                )
+                self._raw.blockCopy(target, _destination(path, image_format), {}, flags)
         self._wait(target, progress, until_ready=True)
         self._pivot(target)
         self._require(self.chain(target).files[0] == path, target)

@@ -82,7 +82,7 @@ class DiskFiles(Protocol):
         """
 
     def digest(self, path: str, progress: Progress) -> str:
-        """The SHA-256 of the whole content; holes count as zeros."""
+        """The SHA-256 of the whole content, see ``contenthash``."""
 
     def check(self, path: str) -> str | None:
         """What qemu-img finds wrong with a qcow2 file, empty if nothing; None where it cannot be

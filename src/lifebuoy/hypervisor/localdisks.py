@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import BinaryIO, Final
 
 from lifebuoy.errors import HostTrouble, MissingTool, NotFound, Refused
 from lifebuoy.hypervisor import imageheader, qemuimg
+from lifebuoy.hypervisor.contenthash import ContentHash
 from lifebuoy.hypervisor.diskfiles import Access, DiskFile
 from lifebuoy.hypervisor.storage import Progress
 from lifebuoy.hypervisor.translation import translated_io
@@ -76,14 +76,22 @@ class LocalDisks:
         return how
 
     def digest(self, path: str, progress: Progress) -> str:
-        found = hashlib.sha256()
+        found = ContentHash()
         with translated_io(f"read '{path}'"), Path(path).open("rb") as file:
             total = os.fstat(file.fileno()).st_size
-            while chunk := file.read(_CHUNK):
-                checkpoint()
-                found.update(chunk)
-                progress(file.tell(), total)
-        return found.hexdigest()
+            at = 0
+            for start, end in _extents(file.fileno(), total):
+                found.hole(start - at)
+                at = start
+                file.seek(start)
+                while at < end and (chunk := file.read(min(_CHUNK, end - at))):
+                    checkpoint()
+                    found.data(chunk)
+                    at += len(chunk)
+                    progress(at, total)
+            found.hole(total - at)
+            progress(total, total)
+        return found.end()
 
     def check(self, path: str) -> str | None:
         try:

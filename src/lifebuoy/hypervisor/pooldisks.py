@@ -5,7 +5,6 @@ Any folder will do: where no pool is over it, a passing one is made for the call
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from lxml import etree
 
 from lifebuoy.errors import HostTrouble, LifebuoyError, NotFound, Refused
 from lifebuoy.hypervisor import imageheader, poolxml, streams
+from lifebuoy.hypervisor.contenthash import ContentHash
 from lifebuoy.hypervisor.diskfiles import Access, DiskFile
 from lifebuoy.hypervisor.folderpool import pool_over, volume_in
 from lifebuoy.hypervisor.link import Link
@@ -77,20 +77,20 @@ class PoolDisks:
                     return _cloned(to, xml, volume, source_format, path)
 
     def digest(self, path: str, progress: Progress) -> str:
-        found = hashlib.sha256()
+        found = ContentHash()
         done = 0
 
         def data(piece: bytes) -> None:
             nonlocal done
-            found.update(piece)
+            found.data(piece)
             done += len(piece)
             progress(done, total)
 
         def hole(length: int) -> None:
-            zeros = bytes(1 << 20)
-            while length > 0:
-                data(zeros[: min(length, len(zeros))])
-                length -= len(zeros)
+            nonlocal done
+            found.hole(length)
+            done += length
+            progress(done, total)
 
         with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
             volume = volume_in(pool, PurePosixPath(path).name)
@@ -100,7 +100,7 @@ class PoolDisks:
             sparse = libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM
             with translated(f"read '{path}'"):
                 streams.pour(conn, lambda to: volume.download(to, 0, 0, sparse), data, hole)
-        return found.hexdigest()
+        return found.end()
 
     def check(self, path: str) -> str | None:
         return None  # libvirt has no call for it
