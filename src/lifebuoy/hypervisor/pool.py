@@ -76,7 +76,8 @@ class PoolStore:
     def list(self) -> list[MediaFile]:
         refresh(self._pool)
         with translated(f"list {self.location}"):
-            found = [self._media(volume) for volume in self._pool.listAllVolumes(0)]
+            volumes = self._pool.listAllVolumes(0)
+        found = [media for volume in volumes if (media := self._seen(volume)) is not None]
         return sorted(found, key=lambda media: media.name)
 
     def read(self, name: str) -> bytes:
@@ -89,9 +90,14 @@ class PoolStore:
         """The first ``size`` bytes, or all if that is 0."""
         if self._volume(name) is None:
             raise NotFound(f"'{name}' is not in {self.location}")
-        with translated(f"read '{name}' from {self.location}"), self._link.side() as conn:
-            volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
-            return streams.receive(conn, lambda stream: volume.download(stream, 0, size, 0))
+        with self._link.side() as conn:
+            try:
+                volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
+                return streams.receive(conn, lambda stream: volume.download(stream, 0, size, 0))
+            except libvirt.libvirtError as exc:
+                if _is_gone(exc):  # since it was looked for, as locks come and go
+                    raise NotFound(f"'{name}' is not in {self.location} any more") from exc
+                raise as_ours(exc, f"read '{name}' from {self.location}") from exc
 
     def remove(self, name: str, *, wipe: bool) -> None:
         volume = self._volume(name)
@@ -170,6 +176,19 @@ class PoolStore:
                 refresh(self._pool)
         return None
 
+    def _seen(self, volume: Any) -> MediaFile | None:
+        """A volume of a list; None if somebody has removed it since."""
+        try:
+            return MediaFile(str(volume.name()), str(volume.path()), int(volume.info()[1]))
+        except libvirt.libvirtError as exc:
+            if _is_gone(exc):
+                return None
+            raise as_ours(exc, f"look at a file in {self.location}") from exc
+
     def _media(self, volume: Any) -> MediaFile:
         with translated(f"look at a file in {self.location}"):
             return MediaFile(str(volume.name()), str(volume.path()), int(volume.info()[1]))
+
+
+def _is_gone(error: libvirt.libvirtError) -> bool:
+    return code(error) == libvirt.VIR_ERR_NO_STORAGE_VOL or "No such file" in message(error)
