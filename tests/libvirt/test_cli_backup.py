@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.libvirt.backups import definition, disk, write
+from tests.libvirt.backups import content, definition, disk, write
 from tests.libvirt.command import Command, idle_iso
 from tests.libvirt.conftest import SHORT_TMP
 from tests.libvirt.test_cli_rescue import _DEFINE, _DESTROY, _DUMP, python
@@ -120,3 +122,28 @@ def test_the_prompt_recommends_a_point(lifebuoy: Command) -> None:
     (listed,) = lifebuoy("backup", "list", "--json").json("backup-list")["instances"]
     for point in listed["points"]:
         assert lifebuoy("backup", "delete", point["id"]).status == 0
+
+
+def test_a_merge_killed_by_the_kernel_is_gone_on_with_by_the_next_call(lifebuoy: Command) -> None:
+    defined = python(lifebuoy, _DUMP, NAME)
+    id = lifebuoy("backup", "create", NAME, "--json").json("backup-create")["id"]
+    (overlay,) = lifebuoy.home.glob("b.img.lifebuoy-*")
+    write(overlay, "qcow2", (7, 0, 16))
+    words = lifebuoy.words("backup", "delete", id, "--yes")
+    said = ""
+    with subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, env=lifebuoy.environment()
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            said += line
+            if line.startswith("merge and clean up ..."):
+                break
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, said
+    answer = lifebuoy("backup", "tidy", NAME)
+    assert answer.status == 0 and "was cut short: it is finished first" in answer.err
+    assert python(lifebuoy, _DUMP, NAME) == defined
+    assert sorted(path.name for path in lifebuoy.home.glob("*lifebuoy*")) == []
+    assert content(str(lifebuoy.home / "b.img"), "raw") == bytes([7]) * (16 << 20)
+    assert lifebuoy("list", "--json").json("instance-list")["instances"][0]["name"] == NAME

@@ -89,7 +89,10 @@ class Deleting:
     def begin(self) -> None:
         """All refusals."""
         require_usable(self._domain, Action.BACKUP_DELETE)
+        self.state = {}
         book = self._site.book()
+        if book.content is None and not self._request.points:
+            return  # whoever was cut off was finished meanwhile
         content = _content(book)
         for id in self._request.points:
             if id not in {point.id for point in content.points}:
@@ -97,7 +100,6 @@ class Deleting:
         if book.pending is None:
             settling.require_known(book, self._domain.xml())
             self._require_possible(content)
-        self.state = {}
 
     def steps(self) -> list[Step]:
         """In order; once the point is off the list it only goes on."""
