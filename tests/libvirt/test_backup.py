@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from lifebuoy.errors import LifebuoyError
-from lifebuoy.hypervisor import Host
+from lifebuoy.errors import BackupsDrifted, CannotBackUp, LifebuoyError, NotAllowed
+from lifebuoy.hypervisor import Host, poolxml
 from lifebuoy.operations.backup_verify import verify
 from tests.conftest import DAEMON_USER, Daemon
 from tests.libvirt.backups import (
     Desk,
+    content,
     contents,
     definition,
     disk,
@@ -136,10 +137,10 @@ def test_points_and_copies_in_any_order(desks: Desks) -> None:
     for id in (second, first, fourth):
         desk.delete(id)
         points.pop(id)
-        for other, content in points.items():
+        for other, kept in points.items():
             assert verify(desk.host, other, lambda *_: None).ok
             desk.restore(other)
-            assert contents(desk.domain) == content
+            assert contents(desk.domain) == kept
     desk.delete(third)
     assert contents(desk.domain) == points[third]
     assert desk.domain.xml(secure=True) == defined
@@ -165,3 +166,95 @@ def test_a_disk_over_a_template_keeps_what_it_hides_of_it(desks: Desks, copied: 
         assert desk.domain.xml() == defined and left_behind(desk) == []
     finally:
         desk.domain.undefine()
+
+
+def test_what_is_not_safe_as_things_are_is_refused_by_name(desks: Desks) -> None:
+    desk = desks(vda="qcow2")
+    domain, (path, _) = desk.domain, sources(desk.domain)["vda"]
+    domain.start(paused=True)
+    with pytest.raises(NotAllowed, match="running"):
+        desk.create()
+    domain._raw.managedSave(0)
+    with pytest.raises(CannotBackUp, match="managed save"):
+        desk.create()
+    domain.drop_managed_save()
+    domain._raw.snapshotCreateXML("<domainsnapshot><name>s</name></domainsnapshot>", 0)
+    with pytest.raises(CannotBackUp, match="snapshots of libvirt"):
+        desk.create()
+    domain._raw.snapshotLookupByName("s").delete(0)
+    other = desk.host.define(definition("lb-other", {"vda": (Path(path), "qcow2")}))
+    try:
+        with pytest.raises(CannotBackUp, match="'lb-other'"):
+            desk.create()
+    finally:
+        other.undefine()
+    Path(path).rename(path + ".away")
+    with pytest.raises(CannotBackUp, match="missing"):
+        desk.create()
+    Path(path + ".away").rename(path)
+    assert left_behind(desk) == []
+
+
+def test_what_somebody_changed_behind_its_back_is_noticed_and_can_be_put_right(
+    desks: Desks,
+) -> None:
+    desk = desks(vda="qcow2")
+    (path, _), defined = sources(desk.domain)["vda"], desk.domain.xml(secure=True)
+    point = desk.create()
+    switched = desk.domain.xml(secure=True)
+    desk.host.define(defined)
+    for act in (desk.create, lambda: desk.restore(point), lambda: desk.delete(point)):
+        with pytest.raises(BackupsDrifted, match=path):
+            act()
+    desk.host.define(switched)
+    Path(path).touch()
+    found = verify(desk.host, point, lambda *_: None)
+    assert not found.ok and "written to" in found.files[0].problem
+    desk.delete(point)
+    assert desk.domain.xml(secure=True) == defined and left_behind(desk) == []
+
+
+def test_owner_and_mode_are_what_they_were(desks: Desks) -> None:
+    desk = desks(vda="raw", vdb="qcow2")
+    paths = [Path(source) for source, _ in sources(desk.domain).values()]
+    paths[0].chmod(0o640)
+    before = [(p.stat().st_uid, p.stat().st_gid, p.stat().st_mode) for p in paths]
+    point = desk.create()
+    new = [Path(source) for source, _ in sources(desk.domain).values()]
+    assert [(p.stat().st_uid, p.stat().st_gid, p.stat().st_mode) for p in new] == before
+    desk.domain.start(paused=True)
+    desk.domain.destroy()
+    desk.delete(point)
+    assert [(p.stat().st_uid, p.stat().st_gid, p.stat().st_mode) for p in paths] == before
+
+
+def test_a_disk_that_names_a_volume_of_a_pool_names_one_all_the_time(
+    session_host: Host, daemon: Daemon, tmp_path: Path
+) -> None:
+    folder = daemon.home / tmp_path.name
+    folder.mkdir()
+    path = disk(folder / "v.qcow2", "qcow2")
+    write(path, "qcow2", (1, 0, 4))
+    for one in (folder, path):
+        os.chown(one, DAEMON_USER, DAEMON_USER)
+    conn = session_host._link.conn
+    pool = conn.storagePoolCreateXML(poolxml.directory_pool("lb-pool", str(folder)), 0)
+    xml = definition("lb-volume", {"vda": (path, "qcow2")})
+    xml = xml.replace("type='file' device", "type='volume' device")
+    xml = xml.replace(f"file='{path}'", "pool='lb-pool' volume='v.qcow2'")
+    domain = settled(session_host, xml)
+    try:
+        defined, desk = domain.xml(), Desk(session_host, domain, folder)
+        point = desk.create()
+        now = domain.xml()
+        assert "pool='lb-pool' volume='v.qcow2.lifebuoy-" in now and "file=" not in now
+        (overlay,) = folder.glob("*.lifebuoy-*")
+        write(overlay, "qcow2", (2, 8, 4))
+        desk.restore(point)
+        desk.undo()
+        desk.delete(point)
+        assert domain.xml() == defined and [one.name for one in folder.iterdir()] == ["v.qcow2"]
+        assert content(str(path), "qcow2")[8 << 20 : 12 << 20] == bytes([2]) * (4 << 20)
+    finally:
+        domain.undefine()
+        pool.destroy()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import libvirt
 
 from lifebuoy.errors import HostTrouble
 from lifebuoy.hypervisor import poolxml
 from lifebuoy.hypervisor.poolsetup import refresh
-from lifebuoy.hypervisor.translation import as_ours, code, translated
+from lifebuoy.hypervisor.translation import as_ours, code, message, translated
+
+_PASSING: Final = re.compile(r"lifebuoy-[0-9a-f]{8}")
 
 
 @contextmanager
@@ -24,8 +27,17 @@ def pool_over(conn: Any, folder: str) -> Iterator[Any]:
         yield pool
     finally:
         if ours:
-            with translated(f"close the storage pool over '{folder}'"):
-                pool.destroy()
+            _close(pool, folder)
+
+
+def _close(pool: Any, folder: str) -> None:
+    """Somebody else who uses it may have closed it, or may be making a volume in it just now."""
+    try:
+        pool.destroy()
+    except libvirt.libvirtError as exc:
+        gone = code(exc) in {libvirt.VIR_ERR_NO_STORAGE_POOL, libvirt.VIR_ERR_OPERATION_INVALID}
+        if not gone and "asynchronous jobs" not in message(exc):
+            raise as_ours(exc, f"close the storage pool over '{folder}'") from exc
 
 
 def volume_in(pool: Any, name: str) -> Any | None:
@@ -46,7 +58,10 @@ def _find_or_make(conn: Any, folder: str) -> tuple[Any, bool]:
     try:
         pool = conn.storagePoolLookupByTargetPath(folder)
         if pool.isActive():
-            return pool, False
+            # One that a killed process has left goes with this use of it. If its maker lives,
+            # that one finds it gone and makes another: see who calls this.
+            left = _PASSING.fullmatch(str(pool.name())) is not None and not pool.isPersistent()
+            return pool, left
         with translated(f"start the storage pool over '{folder}'"):
             pool.create(0)
         return pool, True

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import libvirt
 from lxml import etree
@@ -20,6 +20,7 @@ from lifebuoy.errors import HostTrouble, LifebuoyError, NotFound, Refused
 from lifebuoy.hypervisor import imageheader, poolxml, streams
 from lifebuoy.hypervisor.contenthash import ContentHash
 from lifebuoy.hypervisor.diskfiles import Access, DiskFile
+from lifebuoy.hypervisor.diskvolume import cloned, file_of, folder, pool_for
 from lifebuoy.hypervisor.folderpool import pool_over, volume_in
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.storage import Progress
@@ -44,9 +45,9 @@ class PoolDisks:
 
     def look_all(self, paths: list[str]) -> dict[str, DiskFile]:
         found: dict[str, DiskFile] = {}
-        for folder in sorted({_folder(path) for path in paths}):
-            wanted = [path for path in paths if _folder(path) == folder]
-            found |= self._patiently(partial(self._seen, folder, wanted))
+        for place in sorted({folder(path) for path in paths}):
+            wanted = [path for path in paths if folder(path) == place]
+            found |= self._patiently(partial(self._seen, place, wanted))
         return found
 
     def header(self, path: str) -> bytes:
@@ -63,18 +64,10 @@ class PoolDisks:
     def copy(
         self, source: str, source_format: str, path: str, access: Access, progress: Progress
     ) -> str:
-        with self._link.side() as conn, pool_over(conn, _folder(source)) as from_:
-            volume = volume_in(from_, PurePosixPath(source).name)
-            if volume is None:
-                raise NotFound(f"no file '{source}' on the host")
-            capacity = int(volume.info()[1])
-            name = PurePosixPath(path).name
-            xml = poolxml.sparse(name, source_format, capacity, _owned(access))
-            with _pool_for(conn, from_, source, path) as to:
-                _refuse_taken(to, path)
-                total = int(volume.info()[2])
-                with self._watched(path, total, progress):
-                    return _cloned(to, xml, volume, source_format, path)
+        def make() -> str:
+            return self._copied(source, source_format, path, access, progress)
+
+        return self._anew(path, make)
 
     def digest(self, path: str, progress: Progress) -> str:
         found = ContentHash()
@@ -92,7 +85,7 @@ class PoolDisks:
             done += length
             progress(done, total)
 
-        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
+        with self._link.side() as conn, pool_over(conn, folder(path)) as pool:
             volume = volume_in(pool, PurePosixPath(path).name)
             if volume is None:
                 raise NotFound(f"no file '{path}' on the host")
@@ -149,12 +142,12 @@ class PoolDisks:
         with self._link.side() as conn, pool_over(conn, folder) as pool:
             for path in paths:
                 volume = volume_in(pool, PurePosixPath(path).name)
-                if volume is not None and (file := _file(path, volume)) is not None:
+                if volume is not None and (file := file_of(path, volume)) is not None:
                     found[path] = file
         return found
 
     def _header(self, path: str) -> bytes:
-        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
+        with self._link.side() as conn, pool_over(conn, folder(path)) as pool:
             volume = volume_in(pool, PurePosixPath(path).name)
             if volume is None:
                 raise NotFound(f"no file '{path}' on the host")
@@ -164,16 +157,52 @@ class PoolDisks:
                     return b""
                 return streams.receive(conn, lambda stream: volume.download(stream, 0, size, 0))
 
+    def _copied(
+        self, source: str, source_format: str, path: str, access: Access, progress: Progress
+    ) -> str:
+        with self._link.side() as conn, pool_over(conn, folder(source)) as from_:
+            volume = volume_in(from_, PurePosixPath(source).name)
+            if volume is None:
+                raise NotFound(f"no file '{source}' on the host")
+            _, capacity, total = volume.info()
+            xml = poolxml.sparse(
+                PurePosixPath(path).name, source_format, int(capacity), _owned(access)
+            )
+            with (
+                pool_for(conn, from_, source, path) as to,
+                self._watched(path, int(total), progress),
+            ):
+                return cloned(to, xml, volume, source_format, path)
+
     def _make(self, path: str, xml: str) -> None:
-        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
-            _refuse_taken(pool, path)
-            with translated(f"make '{path}'"):
-                pool.createXML(xml, 0)
+        self._anew(path, lambda: self._made(path, xml))
+
+    def _made(self, path: str, xml: str) -> None:
+        with (
+            self._link.side() as conn,
+            pool_over(conn, folder(path)) as pool,
+            translated(f"make '{path}'"),
+        ):
+            pool.createXML(xml, 0)
+
+    def _anew(self, path: str, make: Callable[[], _Result]) -> _Result:
+        """Make a new file; where a pool was closed under it by another caller, once more."""
+        if self.look(path) is not None:
+            raise Refused(f"there is a file '{path}' already")
+        for attempt in range(_TRIES):
+            try:
+                return make()
+            except HostTrouble as error:
+                self.remove(path)
+                if "pool" not in error.message or attempt == _TRIES - 1:
+                    raise
+                time.sleep(_PAUSE_S)
+        raise AssertionError
 
     def _remove(self, path: str) -> None:
         """A file that a broken-off call of ours still holds is waited for."""
         deadline = time.monotonic() + _RELEASE_DEADLINE_S
-        with self._link.side() as conn, pool_over(conn, _folder(path)) as pool:
+        with self._link.side() as conn, pool_over(conn, folder(path)) as pool:
             while (volume := volume_in(pool, PurePosixPath(path).name)) is not None:
                 try:
                     volume.delete(0)
@@ -224,58 +253,6 @@ class PoolDisks:
             except HostTrouble:
                 time.sleep(_PAUSE_S)
         return step()
-
-
-def _file(path: str, volume: Any) -> DiskFile | None:
-    try:
-        root = etree.fromstring(volume.XMLDesc(0))
-    except libvirt.libvirtError as exc:
-        if code(exc) == libvirt.VIR_ERR_NO_STORAGE_VOL or "No such file" in message(exc):
-            return None
-        raise as_ours(exc, f"look at '{path}'") from exc
-    target = root.find("target")
-    if target is None:
-        return None
-
-    def number(where: str, base: int = 10) -> int:
-        return int(target.findtext(f"permissions/{where}") or "0", base)
-
-    return DiskFile(
-        path=path,
-        size_bytes=int(root.findtext("physical") or root.findtext("capacity") or 0),
-        allocated_bytes=int(root.findtext("allocation") or 0),
-        modified=target.findtext("timestamps/mtime") or "",
-        access=Access(number("owner"), number("group"), number("mode", 8)),
-    )
-
-
-@contextmanager
-def _pool_for(conn: Any, source_pool: Any, source: str, path: str) -> Iterator[Any]:
-    """The pool where ``path`` is to be; that of the source where it is the same folder."""
-    if _folder(path) == _folder(source):
-        yield source_pool
-        return
-    with pool_over(conn, _folder(path)) as pool:
-        yield pool
-
-
-def _cloned(pool: Any, xml: str, volume: Any, image_format: str, path: str) -> str:
-    if image_format == "raw":  # libvirt clones no other format by reference
-        with suppress(libvirt.libvirtError):
-            pool.createXMLFrom(xml, volume, libvirt.VIR_STORAGE_VOL_CREATE_REFLINK)
-            return "cloned by the file system"
-    with translated(f"copy to '{path}'"):
-        pool.createXMLFrom(xml, volume, 0)
-    return "copied, holes kept"
-
-
-def _refuse_taken(pool: Any, path: str) -> None:
-    if volume_in(pool, PurePosixPath(path).name) is not None:
-        raise Refused(f"there is a file '{path}' already")
-
-
-def _folder(path: str) -> str:
-    return str(PurePosixPath(path).parent)
 
 
 def _owned(access: Access) -> etree._Element:
