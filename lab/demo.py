@@ -30,7 +30,7 @@ from lifebuoy.errors import LifebuoyError
 from lifebuoy.hypervisor import Domain, Host, connect
 from lifebuoy.model import StopMode
 from lifebuoy.operations.boot import plain
-from lifebuoy.operations.enter import stop
+from lifebuoy.operations.stopping import stop
 
 NAME: Final = "demo"
 RESCUE_PASSWORD: Final = "Rescue-Me-2026"

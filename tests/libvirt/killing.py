@@ -48,4 +48,3 @@ def killed_at(command: Command, step: str, *words: str) -> None:
         else:
             raise AssertionError(f"it never came to '{step}'")
         assert process.wait(DEADLINE_S) == -9
-

@@ -69,10 +69,11 @@ class Work:
 
 
 OperationT = TypeVar("OperationT", bound=Operation)
+_Made_co = TypeVar("_Made_co", bound=Operation, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[OperationT]):
+class Kind(Generic[_Made_co]):
     """A kind of operation, as it is found by name by whoever goes on with one.
 
     ``version`` is raised whenever the names, order or meaning of the steps or of the state
@@ -85,6 +86,6 @@ class Kind(Generic[OperationT]):
     name: str
     version: int
     doing: str
-    make: Callable[[Work], OperationT]
+    make: Callable[[Work], _Made_co]
     replaces: frozenset[str] = frozenset()
     undoes: frozenset[str] = frozenset()
