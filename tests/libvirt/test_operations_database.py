@@ -164,3 +164,26 @@ def test_with_the_database_deleted_all_goes_on_with_a_new_one(
     (found,) = lifebuoy("operations", "list", "--json").json("operation-list")["operations"]
     assert (found["kind"], found["state"]) == ("rescue-exit", "done")
     assert machine.facts(instance) == before and machine.stay_media(session_host) == []
+
+
+def test_nothing_secret_is_on_record_or_in_the_log(
+    lifebuoy: OnDaemon, session_host: Host, instance: Domain
+) -> None:
+    secrets = ("Quiet-Word-5", "$6$", "vncword1", "echo owner")
+    script = lifebuoy.home / "script.sh"
+    script.write_text("echo owner's own words\n")
+    words = ("-v", "rescue", "enter", "unrecorded", "--password-stdin", "--timeout", "1")
+    told = lifebuoy(*words, "--run", str(script), stdin="Quiet-Word-5\n")
+    assert told.status != 0 and "run the owner's script" in told.err  # no agent answers there
+    told = lifebuoy(*words, stdin="Quiet-Word-5\n")
+    assert told.status == 0
+    machine.kill(instance)
+    lifebuoy("rescue", "exit", "unrecorded")
+    files = list(_database_of(lifebuoy).parent.glob("lifebuoy.sqlite*"))
+    content = b"".join(file.read_bytes() for file in files if file.is_file())
+    shown = (
+        told.err + lifebuoy("audit", "--json").out + lifebuoy("operations", "list", "--json").out
+    )
+    assert b"rescue-enter" in content
+    for secret in secrets:
+        assert secret.encode() not in content and secret not in shown, secret
