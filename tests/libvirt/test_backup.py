@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from lifebuoy.errors import BackupsDrifted, CannotBackUp, LifebuoyError, NotAllowed
+from lifebuoy.errors import (
+    BackupsDrifted,
+    CannotBackUp,
+    ConsentNeeded,
+    LifebuoyError,
+    NotAllowed,
+)
 from lifebuoy.hypervisor import Host, poolxml
+from lifebuoy.operations.backup_list import listing
 from lifebuoy.operations.backup_verify import verify
 from tests.conftest import DAEMON_USER, Daemon
 from tests.libvirt.backups import (
@@ -258,3 +265,31 @@ def test_a_disk_that_names_a_volume_of_a_pool_names_one_all_the_time(
     finally:
         domain.undefine()
         pool.destroy()
+
+
+def test_a_merge_in_the_middle_waits_for_a_stop_or_for_consent_to_wait(desks: Desks) -> None:
+    desk = desks(vda="qcow2")
+    defined, points = desk.domain.xml(secure=True), []
+    for number in range(3):
+        points.append(desk.create())
+        desk.write("vda", (number + 50, number, 4))
+    desk.restore(points[2])  # two lie over the third now: the one before and the one since
+    desk.write("vda", (99, 15, 1))
+    before = contents(desk.domain)
+    desk.domain.start(paused=True)
+    with pytest.raises(ConsentNeeded) as caught:
+        desk.delete(points[1])
+    assert "--later" in caught.value.hint
+    desk.delete(points[1], later=True)
+    (listed,) = listing(desk.host, desk.domain.uuid)
+    assert listed.merges == 1 and [one.id for one in listed.points] == [points[0], points[2]]
+    with pytest.raises(ConsentNeeded):
+        desk.tidy()
+    desk.domain.destroy()
+    assert contents(desk.domain) == before
+    desk.tidy()
+    assert contents(desk.domain) == before
+    assert listing(desk.host, desk.domain.uuid)[0].merges == 0
+    desk.undo()
+    desk.delete(points[0], points[2])
+    assert desk.domain.xml(secure=True) == defined and left_behind(desk) == []

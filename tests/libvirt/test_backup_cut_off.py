@@ -139,7 +139,14 @@ def none_left(desk: Desk) -> None:
     assert [one.name for one in desk.host.store.list() if "backup" in one.name] == []
 
 
-@pytest.mark.parametrize("then", [go_on, undo, None], ids=["goes on", "rolls back", "anew"])
+HOW = [
+    pytest.param(go_on, id="goes on"),
+    pytest.param(undo, id="rolls back", marks=pytest.mark.slow),
+    pytest.param(None, id="anew", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("then", HOW)
 @pytest.mark.parametrize(
     "kind",
     [pytest.param(CREATE, id="create"), pytest.param(COPY, id="copy", marks=pytest.mark.slow)],
@@ -166,7 +173,7 @@ def test_making_a_point(desk: Desk, kind: Kind[Any], then: Any) -> None:
     none_left(desk)
 
 
-@pytest.mark.parametrize("then", [go_on, undo, None], ids=["goes on", "rolls back", "anew"])
+@pytest.mark.parametrize("then", HOW)
 def test_going_back_and_undoing(desk: Desk, then: Any) -> None:
     point = desk.create()
     before = contents(desk.domain)

@@ -114,6 +114,7 @@ def test_a_point_made_on_the_way_into_rescue_mode_keeps_the_disks_from_repairs(
     assert python(lifebuoy, _DUMP, NAME) == defined
 
 
+@pytest.mark.slow
 def test_the_prompt_recommends_a_point(lifebuoy: Command) -> None:
     words = ["rescue", "enter", NAME, "--generate-password", "--no-wait"]
     status, shown = lifebuoy.at_a_terminal(words, [("first? [Y/n]", b"\n")])
@@ -124,6 +125,7 @@ def test_the_prompt_recommends_a_point(lifebuoy: Command) -> None:
         assert lifebuoy("backup", "delete", point["id"]).status == 0
 
 
+@pytest.mark.slow
 def test_a_merge_killed_by_the_kernel_is_gone_on_with_by_the_next_call(lifebuoy: Command) -> None:
     defined = python(lifebuoy, _DUMP, NAME)
     id = lifebuoy("backup", "create", NAME, "--json").json("backup-create")["id"]

@@ -8,7 +8,7 @@ import typer
 
 from lifebuoy.backup.book import ChangeKind
 from lifebuoy.cli import ask, columns, options, output
-from lifebuoy.cli.backup_words import PointId, at_point, done, size
+from lifebuoy.cli.backup_words import PointId, at_point, done, instance_of, size
 from lifebuoy.cli.session import of
 from lifebuoy.errors import Refused
 from lifebuoy.operations import backup_delete, backup_list, backup_restore
@@ -49,7 +49,8 @@ def restore(context: typer.Context, id: PointId, json: options.Json = False) -> 
     before is kept: lifebuoy backup undo brings it back.
     """
     session = of(context)
-    with at_point(session, id) as (found, domain, point):
+    with at_point(session, id) as (found, book, point):
+        domain = instance_of(found, book)
         name = domain.name
         asked = backup_restore.as_json(backup_restore.RestoreRequest(point.id))
         done(session, found, backup_restore.RESTORE, name, asked, silent=json)
@@ -94,7 +95,8 @@ def delete(
     it was before the first one.
     """
     session = of(context)
-    with at_point(session, id) as (found, domain, point):
+    with at_point(session, id) as (found, book, point):
+        domain = instance_of(found, book)
         name = domain.name
         site = Site(found.host, domain)
         plan = backup_delete.planned(site, site.book(), (point.id,))

@@ -9,10 +9,10 @@ from typing import Annotated, Final
 
 import typer
 
-from lifebuoy.backup.book import Point
+from lifebuoy.backup.book import Book, Point
 from lifebuoy.cli import durable, progress
 from lifebuoy.cli.session import Session
-from lifebuoy.errors import AmbiguousInstance, LifebuoyError, PointNotFound
+from lifebuoy.errors import AmbiguousInstance, InstanceNotFound, LifebuoyError, PointNotFound
 from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.operations import backup_list, lock
 from lifebuoy.operations.context import Context
@@ -50,23 +50,22 @@ PointId = Annotated[
 
 
 @contextmanager
-def at_point(session: Session, ref: str) -> Iterator[tuple[Context, Domain, Point]]:
-    """The host that has the point, its instance and the point.
+def at_point(session: Session, ref: str) -> Iterator[tuple[Context, Book, Point]]:
+    """The host that has the point, its instance's book and the point.
 
     Raises:
         PointNotFound: no host that answers has it.
         AmbiguousInstance: two have one whose id begins so.
-        InstanceNotFound: the instance is gone.
     """
     host, _, id = ref.rpartition("/")
     if not host and len(session.many) < 2:
         with session.context() as found:
-            yield (found, *_point(found.host, id))
+            yield (found, *backup_list.find(found.host, id))
         return
     with session.fleet() as fleet:
         name = host or _where(session, id)
         found = session.context_of(fleet.host(name))
-        yield (found, *_point(found.host, id))
+        yield (found, *backup_list.find(found.host, id))
 
 
 def done(
@@ -128,9 +127,20 @@ def age(created: str) -> str:
     return f"{seconds} s"
 
 
-def _point(host: Host, id: str) -> tuple[Domain, Point]:
-    book, point = backup_list.find(host, id)
-    return host.domain(book.uuid), point
+def instance_of(context: Context, book: Book) -> Domain:
+    """The instance whose book that is.
+
+    Raises:
+        InstanceNotFound: it is gone, but not its points.
+    """
+    found = context.host.find(book.uuid)
+    if found is None:
+        raise InstanceNotFound(
+            f"the instance '{book.name}' is gone; its backup points are there still",
+            hint=f"define it again, with UUID {book.uuid}: lifebuoy backup show --json has what "
+            "was defined",
+        )
+    return found
 
 
 def _where(session: Session, id: str) -> str:
