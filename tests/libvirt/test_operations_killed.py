@@ -70,7 +70,7 @@ def test_an_entering_killed_after_the_seed_was_placed_goes_on_to_its_end(
     before = machine.facts(orphan)
     killed_at(lifebuoy, step, *FORCED)
     assert [(one["kind"], one["state"]) for one in operations(lifebuoy)] == [
-        ("rescue-enter", "running")
+        ("rescue-enter", "left behind")
     ]
     resumed = lifebuoy("operations", "resume")
     assert resumed.status == 0, resumed.err

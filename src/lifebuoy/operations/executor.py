@@ -72,6 +72,16 @@ def new(database: Database) -> Executor:
     return _FileLocked(database, name) if database.is_sqlite else _ServerLocked(database, name)
 
 
+def looks_gone(database: Database, other: str) -> bool:
+    """Whether the process of that id seems to have ended; asked by one that need not be one."""
+    if database.is_sqlite:
+        return _is_file_free(_folder(database) / Path(other).name)
+    # asked in a transaction, so that whoever asks holds it for no longer than that
+    with database.reading() as connection:
+        query = sa.select(sa.func.pg_try_advisory_xact_lock(_key(other)))
+        return bool(connection.execute(query).scalar())
+
+
 def is_gone(executor: Executor, other: str) -> bool:
     """Whether the process of that id has ended; may take some seconds to be sure."""
     deadline = time.monotonic() + executor.patience_s
@@ -87,7 +97,8 @@ class _FileLocked:
 
     def __init__(self, database: Database, name: str) -> None:
         self.id = name
-        self._folder = database.file.with_name(database.file.name + ".executors")
+        self._database = database
+        self._folder = _folder(database)
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._path = self._folder / name
@@ -101,24 +112,7 @@ class _FileLocked:
             ) from error
 
     def looks_gone(self, other: str) -> bool:
-        if other == self.id:
-            return False
-        path = self._folder / Path(other).name
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False  # it is another user's, so it is not known
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        with suppress(OSError):
-            path.unlink()
-        return True
+        return other != self.id and looks_gone(self._database, other)
 
     def sweep(self) -> None:
         for path in self._folder.glob("[!.]*"):
@@ -151,10 +145,7 @@ class _ServerLocked:
         self._keeper.start()
 
     def looks_gone(self, other: str) -> bool:
-        # asked in a transaction, so that whoever asks holds it for no longer than that
-        with self._database.reading() as connection:
-            query = sa.select(sa.func.pg_try_advisory_xact_lock(_key(other)))
-            return other != self.id and bool(connection.execute(query).scalar())
+        return other != self.id and looks_gone(self._database, other)
 
     def sweep(self) -> None:
         return
@@ -183,6 +174,29 @@ class _ServerLocked:
                     _log.info("executor_lock_taken_again", executor=self.id)
                 except SQLAlchemyError:
                     continue  # the server is not back yet
+
+
+def _folder(database: Database) -> Path:
+    return database.file.with_name(database.file.name + ".executors")
+
+
+def _is_file_free(path: Path) -> bool:
+    """Whether nobody holds the lock of a file; the file of one who has ended is removed."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # it is another user's, so it is not known
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    with suppress(OSError):
+        path.unlink()
+    return True
 
 
 def _key(name: str) -> int:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lifebuoy.errors import Cancelled, Refused
+from lifebuoy.operations.executor import looks_gone
 from lifebuoy.operations.journal import Ending
 from lifebuoy.operations.notebook import conclude, now
 from lifebuoy.store import Database, Outcome, audit, records
@@ -30,7 +31,8 @@ class Account:
 def latest(database: Database, *, limit: int, instance: str | None) -> list[Record]:
     """The newest operations first; of one instance (name or UUID) where named."""
     with database.reading() as connection:
-        return records.latest(connection, limit=limit, instance=instance)
+        found = records.latest(connection, limit=limit, instance=instance)
+    return [_seen(database, record) for record in found]
 
 
 def account(database: Database, id_: str) -> Account:
@@ -41,7 +43,8 @@ def account(database: Database, id_: str) -> Account:
     """
     with database.reading() as connection:
         record = records.get(connection, id_)
-        return Account(record, tuple(records.steps_of(connection, record.id)))
+        steps = tuple(records.steps_of(connection, record.id))
+    return Account(_seen(database, record), steps)
 
 
 def watch(
@@ -80,3 +83,10 @@ def cancel(database: Database, id_: str, who: str) -> Record:
             error = Cancelled(f"cancelled by {who} before it began", safe="Nothing was changed.")
             conclude(connection, record.id, Ending(Outcome.CANCELLED, error=error), who=who)
         return records.get(connection, record.id)
+
+
+def _seen(database: Database, record: Record) -> Record:
+    """The record as it is: one whose process has died is nobody's."""
+    if record.is_finished or not record.executor or not looks_gone(database, record.executor):
+        return record
+    return replace(record, executor="")

@@ -80,7 +80,7 @@ class Record:
 
     @property
     def standing(self) -> Standing:
-        """How it stands; that its process has died cannot be seen here."""
+        """How it stands; that its process has died is seen elsewhere (operations.history)."""
         if self.outcome is not None:
             return Standing(self.outcome.value)
         if self.executor:
