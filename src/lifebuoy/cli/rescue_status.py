@@ -99,6 +99,7 @@ def _show(session: Session, result: RescueStatus) -> None:
             "",
             f"The {way} was cut short and nobody is at work on it. To go back to what was before: "
             + session.command("rescue", "exit", session.address(result.name)),
+            "To go on with it, if it is on record: " + session.command("operations", "resume"),
         )
     if result.edits:
         output.say("", "The definition was edited during rescue mode:")
