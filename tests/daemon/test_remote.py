@@ -14,7 +14,7 @@ from lifebuoy.rescue.tunnel import NoWay, through
 from tests.daemon import sshd
 from tests.daemon.conftest import MEMBER
 from tests.daemon.elsewhere import ELSEWHERE, public_key, uri
-from tests.daemon.guests import Guests
+from tests.daemon.guests import FOLDER, Guests
 from tests.daemon.machine import Machine
 from tests.daemon.member import Member
 from tests.daemon.sshd import Server
@@ -140,3 +140,22 @@ def test_a_tunnel_tells_a_shut_host_from_a_silent_guest(
         if not stream.recv(4):
             raise EOFError
     assert time.monotonic() - started < 5
+
+
+def test_backup_points_of_a_guest_on_another_machine(
+    host: Machine, far: Member, guests: Guests
+) -> None:
+    disk = guests.blank("far2")
+    before = guests.define(Layout.BIOS, disk)
+    made = far("backup", "create", "far2", "--json").json("backup-create")
+    copy = far("backup", "create", "far2", "--copy", "--json").json("backup-create")
+    assert guests.definition("far2") != before
+    for point in (made, copy):
+        assert far("backup", "verify", point["id"], "--json").json("backup-verify")["ok"]
+    far("backup", "restore", made["id"], "--json").json("backup-restore")
+    for point in (made, copy):
+        answer = far("backup", "delete", point["id"], "--json").json("backup-delete")
+        assert answer["merges_left"] == 0
+    assert guests.definition("far2") == before
+    folder = host.path(FOLDER)
+    assert [one.name for one in folder.iterdir() if "far2" in one.name] == ["far2.qcow2"]

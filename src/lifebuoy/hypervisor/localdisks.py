@@ -72,7 +72,6 @@ class LocalDisks:
                 how = "copied with its bases"
             else:
                 how = _copied(Path(source), Path(path), progress)
-            _settled(Path(path))
         return how
 
     def digest(self, path: str, progress: Progress) -> str:
@@ -140,6 +139,7 @@ def _made(path: str, access: Access, *, like: str = "") -> Iterator[None]:
         yield
         with translated_io(doing):
             _give(Path(path), access)
+            _settle(Path(path))
     except BaseException:
         Path(path).unlink(missing_ok=True)
         raise
@@ -206,6 +206,11 @@ def _extents(descriptor: int, total: int) -> Iterator[tuple[int, int]]:
         yield start, at
 
 
-def _settled(path: Path) -> None:
-    with translated_io(f"write '{path}'"), path.open("r+b") as file:
-        os.fsync(file.fileno())
+def _settle(path: Path) -> None:
+    """See that the file is there after a power failure, too: a definition will name it."""
+    for one in (path, path.parent):
+        descriptor = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

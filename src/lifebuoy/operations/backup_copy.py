@@ -67,7 +67,6 @@ class Copying:
             "created": context.timestamp(),
             "folder": folder,
             "running": running,
-            "sha256": {},
         }
 
     def steps(self) -> list[Step]:

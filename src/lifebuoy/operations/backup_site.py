@@ -119,7 +119,9 @@ class Site:
             if other.uuid == self.domain.uuid or other.name.startswith(MERGER_PREFIX):
                 continue
             texts = [other.xml()] + ([other.xml(live=True)] if other.active else [])
-            for path in set().union(*(definition.files_named(text) for text in texts)):
+            paths = {path for text in texts for path in definition.files_named(text)}
+            volumes = {volume for text in texts for volume in definition.volumes_named(text)}
+            for path in paths | {self.files.volume_path(*volume) for volume in volumes}:
                 found[path] = (*found.get(path, ()), other.name)
         return found
 
