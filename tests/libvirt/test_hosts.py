@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lifebuoy.cli import columns
 from lifebuoy.errors import AmbiguousInstance, HostSilent, HostTrouble, NotFound
 from lifebuoy.hosts.finding import find
 from lifebuoy.hosts.fleet import Fleet, opener
@@ -248,3 +249,30 @@ def test_completion_offers_hosts_and_instances_on_them(tmp_path: Path) -> None:
     assert offered("show", "w") == ["web1"]
     assert offered("show", "b/") == ["b/web2"]
     assert offered("host", "check", "") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("words", [("--connect", "{uri}", "list"), ("show", "mute/x")])
+def test_waiting_for_a_host_that_hangs_can_be_interrupted(
+    tmp_path: Path, mute: Mute, words: tuple[str, ...]
+) -> None:
+    lifebuoy = configured(tmp_path, mute.place("tcp"))
+    command = [word.format(uri=mute.place("tcp").uri) for word in words]
+    process = subprocess.Popen(
+        lifebuoy.words(*command), env=lifebuoy.environment(), stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=10)
+    assert process.returncode == 130 and "interrupted" in told
+
+
+def test_columns_are_neither_cut_nor_folded_and_blanks_do_not_end_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    long = "a-very-long-name-" * 12
+    columns.show(
+        ("NAME", "SIZE"), [(long, "1"), ("b\x1b[2J", columns.Cell("10", "red"))], right=("SIZE",)
+    )
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{long}     1" and second.endswith("  10")
+    assert head == f"{'NAME':{len(long)}}  SIZE" and "\x1b" not in second

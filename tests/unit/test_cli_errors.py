@@ -42,7 +42,7 @@ def fails(error: BaseException) -> Callable[..., NoReturn]:
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connecting is a failure of the test."""
-    monkeypatch.setattr(session, "connect", fails(AssertionError("connected")))
+    monkeypatch.setattr(session, "opener", fails(AssertionError("connected")))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.code for kind in KINDS])
@@ -50,7 +50,7 @@ def test_an_error_is_told_in_three_parts_with_its_code_and_status(
     kind: type[errors.LifebuoyError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = kind("this [broke]", hint="do [that]", safe="nothing [lost]")
-    monkeypatch.setattr(session, "connect", fails(error))
+    monkeypatch.setattr(session, "opener", fails(error))
     result = invoke("list")
     assert result.exit_code == kind.exit_status and result.stdout == ""
     for part in ("this [broke]", "do [that]", "nothing [lost]", kind.code):
@@ -60,7 +60,7 @@ def test_an_error_is_told_in_three_parts_with_its_code_and_status(
 def test_with_json_an_error_is_json_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     cause = errors.NoSpace("no room", hint="make room")
     error = errors.StepFailed("place the rescue image", cause, safe="All was put back.")
-    monkeypatch.setattr(session, "connect", fails(error))
+    monkeypatch.setattr(session, "opener", fails(error))
     result = invoke("list", "--json")
     assert result.exit_code == 1 and result.stdout == ""
     assert json.loads(result.stderr) == {
@@ -137,7 +137,7 @@ def test_a_script_is_not_run_where_nobody_waits_for_it(tmp_path: Path) -> None:
 
 
 def test_a_password_is_told_by_no_error_and_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "connect", fails(errors.CannotConnect("no libvirt")))
+    monkeypatch.setattr(session, "opener", fails(errors.CannotConnect("no libvirt")))
     for more in ([], ["--json"]):
         words = ["--verbose", "rescue", "enter", "web1", "--password-stdin", *more]
         result = invoke(*words, stdin=SECRET + "\n")
@@ -145,7 +145,7 @@ def test_a_password_is_told_by_no_error_and_no_log(monkeypatch: pytest.MonkeyPat
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "connect", fails(KeyboardInterrupt()))
+    monkeypatch.setattr(session, "opener", fails(KeyboardInterrupt()))
     result = invoke("list", "--json")
     assert result.exit_code == 130
     assert json.loads(result.stderr)["error"]["code"] == "cancelled"

@@ -19,7 +19,7 @@ from lifebuoy.errors import AmbiguousInstance, BadInput
 from lifebuoy.hosts.finding import Whereabouts, find
 from lifebuoy.hosts.fleet import Fleet, opener
 from lifebuoy.hosts.place import Address, Place, address
-from lifebuoy.hypervisor import Host, connect
+from lifebuoy.hypervisor import Host
 from lifebuoy.hypervisor.connection import EMBED
 from lifebuoy.image import Catalogue
 from lifebuoy.operations.context import Context
@@ -170,10 +170,9 @@ class Session:
 
     @contextmanager
     def _open(self, place: Place) -> Iterator[Context]:
-        with connect(
-            place.uri or None, state_dir=self.state_dir, name=place.name, pool=place.pool
-        ) as host:
-            yield self.context_of(host)
+        # as one of many: a connection cannot be interrupted, but it need not be waited for
+        with Fleet([place], opener(self.state_dir), timeout_s=_CONNECT_S) as fleet:
+            yield self.context_of(fleet.host(place.name))
 
     def context_of(self, host: Host) -> Context:
         """What operations need, with an open host."""

@@ -15,8 +15,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
-from lifebuoy.errors import HostSilent, LifebuoyError, NotFound
-from lifebuoy.hosts.line import Line
+from lifebuoy.errors import LifebuoyError, NotFound
+from lifebuoy.hosts.line import Line, silent
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host, connect
 
@@ -72,7 +72,7 @@ class Fleet:
         """
         answer = self.ask(lambda host: host, timeout_s, [name])[0]
         if answer.value is None:
-            raise answer.error or HostSilent(f"host '{name}' does not answer")
+            raise answer.error or silent(answer.place, "does not answer")
         return answer.value
 
     def ask(
@@ -139,8 +139,4 @@ def _answer(place: Place, what: object, seconds: float) -> Answer[T]:
 
 
 def _silent(place: Place, waited_s: float) -> Answer[T]:
-    error = HostSilent(
-        f"host '{place.name}' has not answered within {waited_s:g} s",
-        hint=f"lifebuoy host check {place.name}",
-    )
-    return Answer(place, None, error, waited_s)
+    return Answer(place, None, silent(place, f"has not answered within {waited_s:g} s"), waited_s)

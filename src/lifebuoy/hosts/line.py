@@ -125,10 +125,13 @@ class Line:
             sshchild.end_those_of(opening.thread)
 
     def _hangs(self) -> HostSilent:
-        return HostSilent(
-            f"host '{self.place.name}' still owes answers to earlier questions",
-            hint=f"lifebuoy host check {self.place.name}",
-        )
+        return silent(self.place, "still owes answers to earlier questions")
+
+
+def silent(place: Place, what: str) -> HostSilent:
+    """The error for a host that does not answer."""
+    check = f"lifebuoy host check {place.name}" if place.name else "check that its libvirt runs"
+    return HostSilent(f"{place.called} {what}", hint=check)
 
 
 def _let_go(host: Host) -> None:

@@ -22,6 +22,11 @@ class Place:
     uri: str
     pool: str = ""
 
+    @property
+    def called(self) -> str:
+        """What it is called, in words; its URI, or that it is this machine's, without a name."""
+        return self.name or self.uri or "the libvirt of this machine"
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
