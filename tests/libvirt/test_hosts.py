@@ -192,7 +192,8 @@ def test_instances_are_named_by_their_host_where_they_must_be(tmp_path: Path) ->
         play(tmp_path, "b", "web2"),
         play(tmp_path, "c", "web2"),
     )
-    assert lifebuoy("show", "web1", "--json").json("instance")["name"] == "web1"
+    shown = lifebuoy("show", "web1", "--json").json("instance")
+    assert (shown["host"], shown["name"]) == ("a", "web1")
     assert lifebuoy("show", "b/web2", "--json").json("instance")["name"] == "web2"
     error = lifebuoy("show", "web2", "--json").error()
     assert error["code"] == "ambiguous-instance" and "b/web2" in error["hint"]

@@ -214,6 +214,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_followed_by_another(
     assert state(sites["two"]) is InstanceState.STOPPED
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_end_hands_over_at_once(
     lifebuoy: Command, sites: dict[str, Site]
 ) -> None:

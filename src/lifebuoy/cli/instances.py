@@ -46,10 +46,11 @@ def show(context: typer.Context, name: options.Name, json: options.Json = False)
     """Show an instance: state, disks, network, firmware, and what can be done with it now."""
     with of(context).look(name) as (found, name):
         result = details(found.host, name)
+        host = found.host.given_name
     if json:
-        output.print_json(as_json(result))
+        output.print_json({"host": host, **as_json(result)})
     else:
-        output.facts(_rows(result))
+        output.facts([("host", host), *_rows(result)])
 
 
 def as_json(result: InstanceDetails) -> dict[str, object]:

@@ -76,6 +76,11 @@ class Host:
         return self._name or self.uri
 
     @property
+    def given_name(self) -> str:
+        """The same; empty where it has none."""
+        return self._name
+
+    @property
     def alive(self) -> bool:
         """Whether the connection stands, as far as is known without asking."""
         return self._link.alive
