@@ -8,7 +8,6 @@ a guest: ``qemu-img bench`` on the original, on a fresh overlay, and on the over
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import statistics
@@ -26,6 +25,7 @@ from lxml import etree
 from rich.console import Console
 from rich.table import Table
 
+from bench import record
 from lifebuoy.hypervisor import Domain, Host, connect
 from lifebuoy.image import Catalogue
 from lifebuoy.operations import runner
@@ -219,14 +219,15 @@ def _run(*words: str) -> None:
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
-def main() -> int:
-    """Measure on an embedded host, below the folder for temporary files."""
+def main(arguments: list[str] | None = None) -> int:
+    """Measure on an embedded host, below the folder for temporary files; print and record."""
+    output = record.folder_of(arguments, "backup")
     folder = Path(tempfile.mkdtemp(prefix="lb-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")))
     try:
         with connect("embed", state_dir=folder) as host:
             figures = measure(host, folder)
         show(figures, Console(width=150))
-        sys.stdout.write(json.dumps(asdict(figures), indent=2) + "\n")
+        print(f"record: {record.keep('backup', asdict(figures), output)}")
         return 0
     finally:
         shutil.rmtree(folder, ignore_errors=True)

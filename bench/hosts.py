@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from lxml import etree
 from rich.console import Console
 from rich.table import Table
 
+from bench import record
 from lifebuoy.hosts.finding import find
 from lifebuoy.hosts.fleet import Fleet, opener
 from lifebuoy.hosts.place import Place
@@ -173,10 +174,13 @@ def _median(act: Callable[[], object]) -> float:
     return statistics.median(_seconds(act) for _ in range(_ROUNDS))
 
 
-def main() -> None:
-    """Measure and print."""
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print and record."""
+    output = record.folder_of(arguments, "hosts")
     with tempfile.TemporaryDirectory(prefix="lifebuoy-bench-") as folder:
-        show(measure(Path(folder)), Console())
+        figures = measure(Path(folder))
+    show(figures, Console())
+    print(f"record: {record.keep('hosts', asdict(figures), output)}")
 
 
 if __name__ == "__main__":

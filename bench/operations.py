@@ -7,7 +7,6 @@ also run bare, not on record, in the same process; the difference is the overhea
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from bench import record
 from lifebuoy.hypervisor import Host, connect
 from lifebuoy.image import Catalogue
 from lifebuoy.operations import asking, kinds, power
@@ -258,16 +258,15 @@ def _host(folder: Path, instances: int) -> Path:
 
 
 def main() -> None:
-    """Measure, print; as JSON with ``--json``."""
+    """Measure, print and record."""
     if sys.argv[1:2] == ["--work"]:
         work(sys.argv[2], Path(sys.argv[3]))
         return
+    output = record.folder_of(None, "operations")
     costs, rates = measure()
-    if "--json" in sys.argv:
-        figures = {"overhead": [asdict(c) for c in costs], "rates": [asdict(r) for r in rates]}
-        print(json.dumps(figures, indent=2))
-    else:
-        show(costs, rates, Console())
+    show(costs, rates, Console())
+    figures = {"overhead": [asdict(c) for c in costs], "rates": [asdict(r) for r in rates]}
+    print(f"record: {record.keep('operations', figures, output)}")
 
 
 if __name__ == "__main__":
