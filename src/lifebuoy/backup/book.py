@@ -165,7 +165,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """All about an instance's points; ``version`` counts its writes."""
+    """All about an instance's points; ``version`` counts its writes. ``leaving`` are points that
+    are off the list, but whose files are not merged yet."""
 
     uuid: str
     name: str
@@ -173,6 +174,7 @@ class Book:
     pending: Change | None = None
     version: int = 0
     quota: Quota = field(default_factory=lambda: Quota())
+    leaving: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -48,6 +48,7 @@ def from_text(text: bytes) -> Book:
             pending=_change(found["pending"]) if found["pending"] else None,
             version=int(found["version"]),
             quota=Quota(**found["quota"]),
+            leaving=tuple(found.get("leaving", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BackupsUnreadable("the list of backup points is damaged") from error

@@ -58,7 +58,7 @@ def write(store: MediaStore, book: Book) -> Book:
         number = max([book.version, *known], default=0) + 1
         book = replace(book, version=number)
         store.put(_file(book.uuid, number), bookjson.to_text(book), shared=False)
-    for version in known:
+    for version in sorted(known):  # the newest last: what is left must not be out of date
         # An older version that stays does no harm, so this is no reason to fail.
         with suppress(LifebuoyError):
             store.remove(_file(book.uuid, version), wipe=False)
@@ -77,10 +77,14 @@ def keep_nvram(store: MediaStore, name: str, content: bytes) -> None:
 
 
 def sweep(store: MediaStore, book: Book) -> None:
-    """Remove the copies of UEFI variables that nobody needs."""
+    """Remove the copies of UEFI variables that nobody needs, and versions before this one."""
     contents = [book.content, book.pending.goal if book.pending else None]
     needed = {name for content in contents if content for name in content.nvrams}
     for file in store.list():
+        match = _NAME.fullmatch(file.name)
+        if match and match[1] == book.uuid and int(match[2]) < book.version:
+            with suppress(LifebuoyError):
+                store.remove(file.name, wipe=False)
         ours = file.name.startswith(f"backup-{book.uuid}-") and file.name.endswith("-nvram.fd")
         if ours and file.name not in needed:
             with suppress(LifebuoyError):  # the next call tries again

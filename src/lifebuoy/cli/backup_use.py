@@ -9,8 +9,8 @@ import typer
 from lifebuoy.backup.book import ChangeKind
 from lifebuoy.cli import ask, columns, options, output
 from lifebuoy.cli.backup_words import PointId, at_point, done, instance_of, size
-from lifebuoy.cli.session import of
-from lifebuoy.errors import Refused
+from lifebuoy.cli.session import Session, of
+from lifebuoy.errors import PointNotFound, Refused
 from lifebuoy.operations import backup_delete, backup_list, backup_restore
 from lifebuoy.operations.backup_delete import Deletion
 from lifebuoy.operations.backup_site import Site
@@ -95,6 +95,8 @@ def delete(
     it was before the first one.
     """
     session = of(context)
+    if not only_show and _go_on(session, id, later, as_json=json):
+        return
     with at_point(session, id) as (found, book, point):
         domain = instance_of(found, book)
         name = domain.name
@@ -109,8 +111,28 @@ def delete(
                 raise typer.Abort
         request = backup_delete.DeleteRequest((point.id,), later)
         asked = backup_delete.as_json(request)
-        left = done(session, found, backup_delete.DELETE, name, asked, silent=json).result()
-    _tell(name, "delete", int(left["left"]), point.id, as_json=json)
+        try:
+            operation = done(session, found, backup_delete.DELETE, name, asked, silent=json)
+            left = int(operation.result()["left"])
+        except PointNotFound:
+            left = 0  # one that was cut off came first, and has deleted it
+    _tell(name, "delete", left, point.id, as_json=json)
+
+
+def _go_on(session: Session, id: str, later: bool, *, as_json: bool) -> bool:
+    """Go on with deleting a point that is off the list already; whether there was one."""
+    if len(session.many) > 1:
+        return False  # there it is asked for by the instance: lifebuoy backup tidy
+    with session.context() as found:
+        book = backup_list.leaving(found.host, id)
+        if book is None:
+            return False
+        name = instance_of(found, book).name
+        asked = backup_delete.as_json(backup_delete.DeleteRequest((), later))
+        left = done(session, found, backup_delete.TIDY, name, asked, silent=as_json).result()
+    full = next(one for one in book.leaving if one.startswith(id))
+    _tell(name, "delete", int(left["left"]), full, as_json=as_json)
+    return True
 
 
 def tidy(

@@ -143,7 +143,10 @@ class Deleting:
         content = book.content
         if content is None:
             return "done before"
-        self._site.write(replace(book, content=turns.forgotten(content, *self._request.points)))
+        there = {point.id for point in content.points}
+        gone = tuple(id for id in self._request.points if id in there)
+        left = turns.forgotten(content, *gone)
+        self._site.write(replace(book, content=left, leaving=(*book.leaving, *gone)))
         return ""
 
     def _merge(self) -> str:

@@ -104,6 +104,15 @@ def find(host: Host, id: str) -> tuple[Book, Point]:
     raise PointNotFound(f"no backup point '{id}' on {host.uri}", hint="lifebuoy backup list")
 
 
+def leaving(host: Host, id: str) -> Book | None:
+    """The book of the instance where a point whose id begins so is off the list, but whose files
+    are not merged yet; None if there is none."""
+    for book in shelf.read_all(host.store):
+        if len(id) >= _PREFIX_MIN and any(one.startswith(id) for one in book.leaving):
+            return book
+    return None
+
+
 def details(host: Host, id: str) -> PointDetails:
     """One point, by its id or the beginning of it.
 

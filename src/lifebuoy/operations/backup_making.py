@@ -171,6 +171,8 @@ class Making:
         change = self.change()
         if change is not None:
             self._site.end(self._site.book(), change)
+        else:
+            self._site.settled()  # whoever was cut off here may not have swept
 
     def thin_out(self) -> str:
         """Remove the oldest points beyond those that are to be kept."""
@@ -182,7 +184,8 @@ class Making:
             return "none"
         old = [point.id for point in book.content.points[: -self._request.keep]]
         if old:
-            self._site.write(replace(book, content=turns.forgotten(book.content, *old)))
+            left = turns.forgotten(book.content, *old)
+            self._site.write(replace(book, content=left, leaving=(*book.leaving, *old)))
         backup_merge.tidy_up(self._site, self._progress, later=True)
         return f"{len(old)} removed" if old else "none"
 

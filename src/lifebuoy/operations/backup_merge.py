@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -40,6 +41,8 @@ def tidy_up(
             return done
         change = book.pending or tidy.next_step(book.content)
         if change is None or (only_drops and change.kind is not ChangeKind.DROP):
+            if change is None and book.leaving:
+                site.write(replace(book, leaving=()))
             return done
         if later and site.domain.active and needs_stop(book.content, change):
             return done

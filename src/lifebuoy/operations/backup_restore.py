@@ -162,6 +162,8 @@ class Restoring:
         change = self._change()
         if change is not None:
             self._site.end(self._site.book(), change)
+        else:
+            self._site.settled()  # whoever was cut off here may not have swept
 
     def _clean(self) -> None:
         backup_merge.tidy_up(self._site, self._progress, only_drops=True)

@@ -47,10 +47,9 @@ class Site:
 
     def end(self, book: Book, change: Change) -> Book:
         """What was noted is done; a book with nothing but original files left is thrown away."""
-        goal: Content | None = change.goal
-        if goal is not None and tidy.is_plain(goal):
-            goal = None
-        return self.write(replace(book, content=goal, pending=None))
+        if tidy.is_plain(change.goal):
+            return self.write(replace(book, content=None, pending=None, leaving=()))
+        return self.write(replace(book, content=change.goal, pending=None))
 
     # What is there
 
@@ -155,6 +154,7 @@ class Site:
         change = book.pending
         verdict = settling.verdict(book, self.domain.xml())
         if change is None or verdict in {Verdict.NOTHING, Verdict.AGAIN}:
+            shelf.sweep(self.host.store, book)
             return book
         if verdict is Verdict.FORWARD:
             self.put_nvram(change.nvram)
