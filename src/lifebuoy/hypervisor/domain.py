@@ -147,6 +147,17 @@ class Domain:
         with self._doing("write the metadata of"):
             self._raw.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri, where)
 
+    def drop_live_metadata(self, uri: str, key: str) -> None:
+        """Remove the element from the running machine alone; its definition keeps it."""
+        with self._doing("write the metadata of"):
+            self._raw.setMetadata(
+                libvirt.VIR_DOMAIN_METADATA_ELEMENT,
+                None,
+                key,
+                uri,
+                libvirt.VIR_DOMAIN_AFFECT_LIVE,
+            )
+
     @property
     def autostart(self) -> bool:
         with self._doing("look at"):

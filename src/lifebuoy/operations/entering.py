@@ -170,9 +170,7 @@ class Entering:
 
     def _unmark(self) -> None:
         plain = definition.without_stay(self._domain.xml(secure=True))
-        if record.read(self._domain) is not None:
-            record.erase(self._domain)
-        self._host.define(plain)  # libvirt keeps an element <metadata/> that was not there before
+        record.erase(self._host, self._domain, plain)
 
     def _place_image(self) -> str:
         file = images.place(self._host, self._image, self._upload)

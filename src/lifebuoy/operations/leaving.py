@@ -291,9 +291,7 @@ class Leaving:
     def _finish(self) -> None:
         target = self._own_definition()
         self._domain.autostart = self._stay.autostart
-        if self._domain.active and record.read(self._domain) is not None:
-            record.erase(self._domain)
-        self._host.define(target)
+        record.erase(self._host, self._domain, target)
 
     def _compare(self) -> str:
         found: list[str] = []

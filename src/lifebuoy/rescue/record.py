@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifebuoy.hypervisor import Domain
+from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.model import InstanceState, RunState, Stay
 from lifebuoy.rescue import stay as stay_xml
 
@@ -22,9 +22,15 @@ def write(domain: Domain, stay: Stay) -> None:
     domain.set_metadata(stay_xml.NAMESPACE, stay_xml.PREFIX, stay_xml.to_xml(stay))
 
 
-def erase(domain: Domain) -> None:
-    """Take the record out of the metadata."""
-    domain.set_metadata(stay_xml.NAMESPACE, stay_xml.PREFIX, None)
+def erase(host: Host, domain: Domain, plain: str) -> None:
+    """Take the record away by defining ``plain``, which is the definition without it.
+
+    The definition comes last and in one call: until then it carries the record, and libvirt does
+    not leave an empty element in it, as it does when an element is taken out of the metadata.
+    """
+    if domain.active:
+        domain.drop_live_metadata(stay_xml.NAMESPACE, stay_xml.PREFIX)
+    host.define(plain)
 
 
 def state_of(domain: Domain, stay: Stay | None) -> InstanceState:
