@@ -7,8 +7,15 @@ from typing import Annotated
 import typer
 
 from lifebuoy.backup.book import ChangeKind
-from lifebuoy.cli import ask, columns, options, output
-from lifebuoy.cli.backup_words import PointId, at_point, done, instance_of, size
+from lifebuoy.cli import ask, columns, durable, options, output
+from lifebuoy.cli.backup_words import (
+    PointId,
+    at_point,
+    done,
+    instance_of,
+    size,
+    unfinished_deletion,
+)
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import PointNotFound, Refused
 from lifebuoy.operations import backup_delete, backup_list, backup_restore
@@ -97,26 +104,36 @@ def delete(
     session = of(context)
     if not only_show and _go_on(session, id, later, as_json=json):
         return
+    try:
+        _delete(session, id, later, only_show=only_show, ask_first=not yes, as_json=json)
+    except PointNotFound:
+        if only_show or not _finished(session, id, as_json=json):
+            raise
+
+
+def _delete(
+    session: Session, id: str, later: bool, *, only_show: bool, ask_first: bool, as_json: bool
+) -> None:
     with at_point(session, id) as (found, book, point):
         domain = instance_of(found, book)
         name = domain.name
         site = Site(found.host, domain)
         plan = backup_delete.planned(site, site.book(), (point.id,))
         if only_show:
-            _show(plan, name, point.id, as_json=json)
+            _show(plan, name, point.id, as_json=as_json)
             return
-        if not yes and not json and output.interactive():
+        if ask_first and not as_json and output.interactive():
             _print(plan)
             if not ask.agreed(f"Delete backup point {point.id} of '{name}' for good?"):
                 raise typer.Abort
         request = backup_delete.DeleteRequest((point.id,), later)
         asked = backup_delete.as_json(request)
         try:
-            operation = done(session, found, backup_delete.DELETE, name, asked, silent=json)
+            operation = done(session, found, backup_delete.DELETE, name, asked, silent=as_json)
             left = int(operation.result()["left"])
         except PointNotFound:
             left = 0  # one that was cut off came first, and has deleted it
-    _tell(name, "delete", left, point.id, as_json=json)
+    _tell(name, "delete", left, point.id, as_json=as_json)
 
 
 def _go_on(session: Session, id: str, later: bool, *, as_json: bool) -> bool:
@@ -147,6 +164,20 @@ def tidy(
         asked = backup_delete.as_json(backup_delete.DeleteRequest((), later))
         left = done(session, found, backup_delete.TIDY, name, asked, silent=json).result()
     _tell(name, "tidy", int(left["left"]), "", as_json=json)
+
+
+def _finished(session: Session, id: str, *, as_json: bool) -> bool:
+    """Finish what one that died had all but finished; whether there was such a one."""
+    if len(session.many) > 1:
+        return False
+    with session.context() as found, durable.on_record(session) as opened:
+        record = unfinished_deletion(opened, found, id)
+        if record is None:
+            return False
+        opened.clear(found, backup_delete.TIDY, record.instance, silent=as_json)
+    full = next(one for one in record.request["points"] if one.startswith(id))
+    _tell(record.name, "delete", 0, full, as_json=as_json)
+    return True
 
 
 def _tell(name: str, action: str, left: int, id: str, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,8 +16,12 @@ from lifebuoy.errors import AmbiguousInstance, InstanceNotFound, LifebuoyError, 
 from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.operations import backup_list, lock
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.operation import JsonObject, Kind, OperationT, Work
 from lifebuoy.operations.runner import run
+
+if TYPE_CHECKING:
+    from lifebuoy.store.records import Record
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _SPANS: Final = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -97,6 +101,19 @@ def done(
             operation.begin()
             run(operation.steps(), view)
             return operation
+
+
+def unfinished_deletion(opened: durable.OnRecord, context: Context, id: str) -> Record | None:
+    """The operation on record that was to delete a point whose id begins so and has no outcome."""
+    from lifebuoy.store import records  # a tenth of a second
+
+    with opened.database.reading() as connection:
+        found = records.unfinished(connection, daemons=[daemon_of(context.host)])
+    for record in found:
+        points = record.request.get("points", [])
+        if record.kind == "backup-delete" and any(point.startswith(id) for point in points):
+            return record
+    return None
 
 
 def size(number: int) -> str:
