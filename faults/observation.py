@@ -144,7 +144,12 @@ def _commands(program: str, home: Path) -> list[str]:
 
 
 def _forwards(domain: Any) -> str:
-    port = domain.forwarded_ssh_port()
+    from lifebuoy.errors import LifebuoyError
+
+    try:
+        port = domain.forwarded_ssh_port()
+    except LifebuoyError as error:
+        return f"its QEMU does not answer: {error.message}"
     return "" if port is None else f"port {port}"
 
 

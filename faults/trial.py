@@ -13,7 +13,7 @@ from faults.disturbance import Disturbance, be_impatient
 from faults.observation import Facts
 from faults.process import Ended
 from faults.scenario import EXIT, STOP, Reached, Scenario, Way
-from faults.world import World
+from faults.world import NotPrepared, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,5 +209,9 @@ def attempt(bench: Bench, label: str, fault: Fault, way: Way) -> Trial:
         return Trial(bench.scenario.name, label, way.name, seconds, reached=False)
     if NOT_PUT_BACK in bench.world.said:  # said, so it may be: a full disk lets nothing start
         way = replace(way, allowed=way.allowed | {Reached.STOPPED})
-    found = bench.go_on(label, way, began)
+    try:
+        found = bench.go_on(label, way, began)
+    except NotPrepared as error:
+        seconds = time.monotonic() - began
+        found = Trial(bench.scenario.name, label, way.name, seconds, broken=(str(error),))
     return replace(found, broken=(*broken, *found.broken))
