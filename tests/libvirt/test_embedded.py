@@ -191,6 +191,7 @@ def test_small_files_keep_owner_and_mode(embedded: Host, tmp_path: Path) -> None
     assert file.stat().st_mode & 0o777 == 0o600
     os.chown(file, 1234, 1234)
     file.chmod(0o640)
+    (file.parent / f".{file.name}.lifebuoy").write_bytes(b"of a killed process")
     embedded.write_file(str(file), b"other")
     assert embedded.read_file(str(file)) == b"other" and embedded.file_exists(str(file)) is True
     assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (1234, 0o640)

@@ -7,7 +7,6 @@ file's folder, which every member of group libvirt may make. Not the media store
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -128,9 +127,12 @@ def _check(path: str) -> None:
 
 def _write_local(path: Path, data: bytes) -> bool:
     """Replace the file as a whole; False where this user may not."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(
+        f".{path.name}.lifebuoy"
+    )  # one name: the next write takes away a left one
     with translated_io(f"write '{path}'"):
         try:
+            draft.unlink(missing_ok=True)
             draft.touch(mode=0o600, exist_ok=False)
         except PermissionError:
             return False
