@@ -1,0 +1,245 @@
+"""Repairs: rounds of examining and applying until nothing that can be mended is left.
+
+Whole-disk and file-system repairs go first and alone, as what is seen through a damaged table or file
+system says little about the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import applying, describing, mounting
+from .change import CheckFileSystem
+from .disk import Disk
+from .examining import examine, findings
+from .model import Finding, Link, LinkReport, Risk
+from .packages import deb
+from .patient import Patient, opened
+from .undo import FOLDER, Store
+from .volume import find_volumes
+
+MOST_ROUNDS = 8
+SPARE_BYTES = 24 << 20
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to repair: these ids only, where any are named; which system, from which packages."""
+
+    disks: Sequence[str]
+    only: frozenset[str] = frozenset()
+    firmware: str = ""
+    root: str = ""
+    folders: Sequence[str] = ()
+    network: bool = True
+    undo_folder: str = FOLDER
+
+
+@dataclass
+class Outcome:
+    """What came of it: ids mended, failures in words, the state afterwards, where the undo lies."""
+
+    mended: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    chain: list[LinkReport] = field(default_factory=list)
+    undo: str = ""
+
+
+Say = Callable[[str], None]
+
+
+def repair(wish: Wish, run: str, say: Say) -> Outcome:
+    """Mends what can be mended; each round ends with the same checks again."""
+    outcome = Outcome()
+    tried: set[tuple[str, str]] = set()
+    outside = Path(wish.undo_folder) / run
+    for _ in range(MOST_ROUNDS):
+        with opened(wish.disks, firmware=wish.firmware, root=wish.root) as patient:
+            outcome.chain = examine(patient)
+        todo = _todo(outcome.chain, wish, tried)
+        if not todo:
+            break
+        tried |= {_key(finding) for finding in todo}
+        if any(_is_unmounted(finding) for finding in todo):
+            _apply_unmounted(wish, run, outside, todo, outcome, say)
+        else:
+            _apply_mounted(wish, run, outside, todo, outcome, say)
+    _move_in(wish, run, outside, outcome)
+    return outcome
+
+
+def _key(finding: Finding) -> tuple[str, str]:
+    return finding.id, finding.seen
+
+
+def _todo(chain: list[LinkReport], wish: Wish, tried: set[tuple[str, str]]) -> list[Finding]:
+    wanted = []
+    for finding in findings(chain):
+        if finding.repair is None or _key(finding) in tried:
+            continue
+        named = finding.id in wish.only
+        if named or (not wish.only and finding.repair.risk is not Risk.HIGH):
+            wanted.append(finding)
+    first = [finding for finding in wanted if _goes_first(finding)]
+    return first or wanted
+
+
+def _goes_first(finding: Finding) -> bool:
+    return finding.link is Link.PARTITION_TABLE or _is_unmounted(finding)
+
+
+def _is_unmounted(finding: Finding) -> bool:
+    assert finding.repair is not None
+    return any(isinstance(change, CheckFileSystem) for change in finding.repair.changes)
+
+
+def _apply_unmounted(
+    wish: Wish, run: str, outside: Path, todo: list[Finding], outcome: Outcome, say: Say
+) -> None:
+    disks = [Disk(path) for path in wish.disks]
+    try:
+        patient = Patient(disks, find_volumes(disks), work="")
+        applier = applying.Applier(patient, Store(outside), deb.Sources(), run)
+        _apply_all(applier, [one for one in todo if _is_unmounted(one)], outcome, say)
+    finally:
+        for disk in disks:
+            disk.close()
+    outcome.undo = str(outside)
+
+
+def _apply_mounted(
+    wish: Wish, run: str, outside: Path, todo: list[Finding], outcome: Outcome, say: Say
+) -> None:
+    with opened(
+        wish.disks, firmware=wish.firmware, root=wish.root, writable=True
+    ) as patient:
+        store = _store(patient, run, outside)
+        outcome.undo = outcome.undo or str(store.folder)
+        sources = deb.Sources(wish.folders, wish.network, patient.work)
+        _apply_all(applying.Applier(patient, store, sources, run), todo, outcome, say)
+
+
+def _store(patient: Patient, run: str, outside: Path) -> Store:
+    """On the guest's disk where that has room, else on this system."""
+    tree = patient.tree
+    if tree is None or not os.access(tree.places["/"], os.W_OK):
+        return Store(outside)
+    place = Path(tree.places["/"])
+    for name in FOLDER.strip("/").split("/"):
+        place = place / name
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            return Store(outside)
+    if not applying.space_for(tree.places["/"], SPARE_BYTES):
+        return Store(outside)
+    return Store(place / run)
+
+
+def _apply_all(
+    applier: applying.Applier, todo: Sequence[Finding], outcome: Outcome, say: Say
+) -> None:
+    for finding in todo:
+        assert finding.repair is not None
+        say(f"{finding.id}: {finding.repair.summary}")
+        for line in describing.plan(finding.repair)[:12]:
+            say(f"  - {line}")
+        try:
+            applier.apply(finding.id, finding.repair.changes)
+        except applying.CannotApply as failure:
+            outcome.failed.append((finding.id, str(failure)))
+            say(f"  failed: {failure}")
+        else:
+            outcome.mended.append(finding.id)
+
+
+def _move_in(wish: Wish, run: str, outside: Path, outcome: Outcome) -> None:
+    """What was kept on this system goes onto the guest's disk, once that can be written."""
+    if not outside.exists() or str(outside) == "":
+        return
+    with opened(
+        wish.disks, firmware=wish.firmware, root=wish.root, writable=True
+    ) as patient:
+        size = sum(path.stat().st_size for path in outside.iterdir())
+        tree = patient.tree
+        if tree is None or not applying.space_for(tree.places["/"], size + SPARE_BYTES):
+            return
+        target = _store(patient, run, outside)
+        if target.folder == outside or any(target.records()):
+            return  # two stores of one run stay two; undo reads both
+        for path in outside.iterdir():
+            shutil.copy2(path, target.folder / path.name)
+        os.sync()
+    shutil.rmtree(outside)
+    outcome.undo = f"{FOLDER}/{run}"
+
+
+def runs(wish: Wish) -> list[str]:
+    """The names of the runs that can be undone, oldest first."""
+    found = set()
+    outside = Path(wish.undo_folder)
+    if outside.is_dir():
+        found |= {path.name for path in outside.iterdir()}
+    with opened(wish.disks, firmware=wish.firmware, root=wish.root) as patient:
+        if patient.tree is not None:
+            found |= set(patient.tree.names(FOLDER))
+    return sorted(found)
+
+
+def undo(wish: Wish, run: str) -> list[str]:
+    """Takes the run back; what could not be, in words."""
+    trouble: list[str] = []
+    with opened(
+        wish.disks, firmware=wish.firmware, root=wish.root, writable=True
+    ) as patient:
+        checked: list[Path] = []
+        for folder in _folders(patient, wish, run):
+            store = Store(folder)
+            trouble += applying.undo(patient, store)
+            if any(record["kind"] == "e2undo" for record in store.records()):
+                copy = Path(patient.work + "-undo") / folder.name
+                shutil.copytree(folder, copy, dirs_exist_ok=True)
+                checked.append(copy)
+            folder.rename(folder.with_name(f"{folder.name}.undone"))
+    for folder in checked:
+        trouble += _undo_checks(wish, Store(folder))
+        shutil.rmtree(folder.parent, ignore_errors=True)
+    return trouble
+
+
+def _folders(patient: Patient, wish: Wish, run: str) -> list[Path]:
+    found = [Path(wish.undo_folder) / run]
+    if patient.tree is not None:
+        inside = patient.tree.resolve(f"{FOLDER}/{run}")
+        if inside is not None:
+            found.append(Path(patient.tree.here(inside)))
+    return [path for path in reversed(found) if path.is_dir()]
+
+
+def _undo_checks(wish: Wish, store: Store) -> list[str]:
+    """File-system checks are taken back last, by their own undo files."""
+    trouble = []
+    disks = [Disk(path) for path in wish.disks]
+    try:
+        for record in reversed(list(store.records())):
+            if record["kind"] != "e2undo" or not (store.folder / record["before"]).exists():
+                continue
+            volume = next(
+                (one for one in find_volumes(disks) if one.name == record["volume"]), None
+            )
+            if volume is None:
+                trouble.append(f"there is no volume {record['volume']}")
+                continue
+            node = mounting.node_of(volume)
+            device = node or mounting.attach(volume, writable=True)
+            done = mounting.run(["e2undo", "-f", str(store.folder / record["before"]), device])
+            if node is None:
+                applying.detach_now(device)
+            if done.returncode != 0:
+                trouble.append(f"e2undo: {done.stderr.strip()[-300:]}")
+    finally:
+        for disk in disks:
+            disk.close()
+    return trouble
