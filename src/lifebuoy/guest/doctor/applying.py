@@ -17,6 +17,7 @@ from .change import (
     PutFile,
     Remove,
     RunInside,
+    RunOutside,
     SetMode,
     WriteBlocks,
 )
@@ -70,6 +71,8 @@ class Applier:
             flush_folder(path.parent)
         elif isinstance(change, FromPackage):
             self._from_package(finding, change)
+        elif isinstance(change, RunOutside):
+            self._run_outside(finding, change)
         else:
             self._run_inside(finding, change)
 
@@ -134,6 +137,15 @@ class Applier:
             else:
                 put_file(path, member.data, member.mode, member.uid, member.gid)
             self._tree.forget()
+
+    def _run_outside(self, finding: str, change: RunOutside) -> None:
+        for path in change.saves:
+            self._keep(finding, path, self._place(finding, path))
+        root = self._tree.places["/"]
+        done = mounting.run([word.replace("{root}", root) for word in change.argv], change.timeout_s)
+        if done.returncode != 0:
+            words = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            raise CannotApply(f"{change.argv[0]}: {words[-1] if words else done.returncode}")
 
     def _run_inside(self, finding: str, change: RunInside) -> None:
         for path in change.saves:

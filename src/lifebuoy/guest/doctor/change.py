@@ -90,6 +90,15 @@ class RunInside:
 
 
 @dataclass(frozen=True)
+class RunOutside:
+    """A program of this system over the guest's mounted root, ``{root}`` in its arguments."""
+
+    argv: Sequence[str]
+    saves: Sequence[str] = ()
+    timeout_s: int = 600
+
+
+@dataclass(frozen=True)
 class FromPackage:
     """Files come back from the package, in the version that the guest's database names.
 
@@ -112,5 +121,6 @@ Change = Union[  # noqa: UP007 - evaluated by Python 3.9
     WriteBlocks,
     CheckFileSystem,
     RunInside,
+    RunOutside,
     FromPackage,
 ]

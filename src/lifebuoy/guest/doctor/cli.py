@@ -17,7 +17,6 @@ from . import describing, drawing, mounting, repairing, report
 from .checks import registry
 from .examining import examine, findings, headline, timings
 from .naming import plain
-from .patient import opened
 
 EXIT_SOUND, EXIT_BROKEN, EXIT_USAGE, EXIT_FAILED = 0, 1, 2, 3
 
@@ -48,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.packages,
             not options.offline,
             options.undo_folder,
+            options.bus,
         )
         if options.undo:
             return _undo(wish, options.run)
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--offline", action="store_true", help="download no packages")
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="")
     parser.add_argument("--root", default="", help="the root's volume, where there are several")
+    parser.add_argument("--bus", default="", help="driver of an image's disk: virtio_blk, ahci, ...")
     parser.add_argument("--undo-folder", metavar="DIR", default=repairing.FOLDER)
     parser.add_argument("--timings", action="store_true", help="seconds of each check")
     return parser
@@ -113,7 +114,7 @@ def _list(*, as_json: bool) -> int:
 
 def _diagnose(wish: repairing.Wish, options: argparse.Namespace) -> int:
     start = time.monotonic()
-    with opened(wish.disks, firmware=wish.firmware, root=wish.root) as patient:
+    with wish.opened() as patient:
         chain = examine(patient)
         seconds = time.monotonic() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -148,7 +149,7 @@ def _repair(wish: repairing.Wish, options: argparse.Namespace) -> int:
     start = time.monotonic()
     run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(2)
     outcome = repairing.repair(wish, run, lambda line: print(plain(line, 500), file=sys.stderr))
-    with opened(wish.disks, firmware=wish.firmware, root=wish.root) as patient:
+    with wish.opened() as patient:
         seconds = time.monotonic() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         made = report.make(patient, outcome.chain, seconds, peak)

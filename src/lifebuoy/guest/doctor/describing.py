@@ -15,6 +15,7 @@ from .change import (
     PutFile,
     Remove,
     RunInside,
+    RunOutside,
     SetMode,
     WriteBlocks,
 )
@@ -51,6 +52,8 @@ def line(change: Change) -> str:
         paths = list(change.paths)
         shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
         return f"put back from {change.package} {change.version}: {shown}"
+    if isinstance(change, RunOutside):
+        return f"run over the guest's root: {shlex.join(change.argv)}"
     return f"run in the guest's root: {shlex.join(change.argv)}"
 
 
@@ -68,7 +71,7 @@ def diff(change: Change, tree: Tree | None) -> Iterator[str]:
                 lineterm="",
             ):
                 yield "    " + plain(text, 400)
-    if isinstance(change, RunInside) and change.saves:
+    if isinstance(change, (RunInside, RunOutside)) and change.saves:
         yield "    replaces " + ", ".join(change.saves)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,8 @@ class Patient:
     esp: Volume | None = None
     tree: Tree | None = None
     firmware: str = "bios"
+    #: the driver of the root's disk; empty where it is not known, as with image files
+    bus: str = ""
     other_roots: list[Volume] = field(default_factory=list)
     #: volumes that could not be mounted, and what mount said
     refused: list[tuple[Volume, str]] = field(default_factory=list)
@@ -71,7 +74,7 @@ class Patient:
 
 @contextmanager
 def opened(
-    paths: Sequence[str], *, firmware: str = "", root: str = "", writable: bool = False
+    paths: Sequence[str], *, firmware: str = "", root: str = "", bus: str = "", writable: bool = False
 ) -> Iterator[Patient]:
     """The patient on these disks; mounted for writing only where that is asked for."""
     work = tempfile.mkdtemp(prefix="doctor-")
@@ -83,6 +86,7 @@ def opened(
         try:
             _mount_root(patient, root)
             patient.firmware = firmware or _firmware(patient)
+            patient.bus = bus or _bus(patient)
             _mount_rest(patient)
             yield patient
         finally:
@@ -169,6 +173,22 @@ def _firmware(patient: Patient) -> str:
     if gpt.BIOS_BOOT in kinds or not kinds & {gpt.ESP, "ef"}:
         return "bios"
     return "uefi"
+
+
+def _bus(patient: Patient) -> str:
+    """The driver by which this very machine reaches the disk of the root."""
+    if patient.root is None or not patient.root.disk.is_device:
+        return ""
+    device = Path("/sys/block") / patient.root.disk.name / "device"
+    real = str(device.resolve())
+    host = re.search(r"/(host\d+)/", real)
+    if host:
+        name = Path("/sys/class/scsi_host") / host.group(1) / "proc_name"
+        return name.read_text().strip() if name.exists() else ""
+    if "/nvme/" in real:
+        return "nvme"
+    driver = device / "driver"
+    return driver.resolve().name if driver.exists() else ""
 
 
 def _mount_rest(patient: Patient) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,13 @@ class Wish:
     folders: Sequence[str] = ()
     network: bool = True
     undo_folder: str = FOLDER
+    bus: str = ""
+
+    def opened(self, *, writable: bool = False) -> AbstractContextManager[Patient]:
+        """The patient that is meant."""
+        return opened(
+            self.disks, firmware=self.firmware, root=self.root, bus=self.bus, writable=writable
+        )
 
 
 @dataclass
@@ -58,7 +66,7 @@ def repair(wish: Wish, run: str, say: Say) -> Outcome:
     tried: set[tuple[str, str]] = set()
     outside = Path(wish.undo_folder) / run
     for _ in range(MOST_ROUNDS):
-        with opened(wish.disks, firmware=wish.firmware, root=wish.root) as patient:
+        with wish.opened() as patient:
             outcome.chain = examine(patient)
         todo = _todo(outcome.chain, wish, tried)
         if not todo:
@@ -114,9 +122,7 @@ def _apply_unmounted(
 def _apply_mounted(
     wish: Wish, run: str, outside: Path, todo: list[Finding], outcome: Outcome, say: Say
 ) -> None:
-    with opened(
-        wish.disks, firmware=wish.firmware, root=wish.root, writable=True
-    ) as patient:
+    with wish.opened(writable=True) as patient:
         store = _store(patient, run, outside)
         outcome.undo = outcome.undo or str(store.folder)
         sources = deb.Sources(wish.folders, wish.network, patient.work)
@@ -159,9 +165,7 @@ def _move_in(wish: Wish, run: str, outside: Path, outcome: Outcome) -> None:
     """What was kept on this system goes onto the guest's disk, once that can be written."""
     if not outside.exists() or str(outside) == "":
         return
-    with opened(
-        wish.disks, firmware=wish.firmware, root=wish.root, writable=True
-    ) as patient:
+    with wish.opened(writable=True) as patient:
         size = sum(path.stat().st_size for path in outside.iterdir())
         tree = patient.tree
         if tree is None or not applying.space_for(tree.places["/"], size + SPARE_BYTES):
@@ -182,7 +186,7 @@ def runs(wish: Wish) -> list[str]:
     outside = Path(wish.undo_folder)
     if outside.is_dir():
         found |= {path.name for path in outside.iterdir()}
-    with opened(wish.disks, firmware=wish.firmware, root=wish.root) as patient:
+    with wish.opened() as patient:
         if patient.tree is not None:
             found |= set(patient.tree.names(FOLDER))
     return sorted(found)
@@ -191,9 +195,7 @@ def runs(wish: Wish) -> list[str]:
 def undo(wish: Wish, run: str) -> list[str]:
     """Takes the run back; what could not be, in words."""
     trouble: list[str] = []
-    with opened(
-        wish.disks, firmware=wish.firmware, root=wish.root, writable=True
-    ) as patient:
+    with wish.opened(writable=True) as patient:
         checked: list[Path] = []
         for folder in _folders(patient, wish, run):
             store = Store(folder)
