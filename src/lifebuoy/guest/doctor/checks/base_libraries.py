@@ -9,6 +9,7 @@ from ..model import Evidence, Finding, Link, Severity
 from ..patient import Patient
 from ..programs import boot_path
 from ..restoring import from_packages, library_paths
+from . import base_merged_usr
 
 ID = "base-libraries"
 LINK = Link.BASE_SYSTEM
@@ -19,6 +20,8 @@ NEEDS_ROOT = True
 
 def examine(patient: Patient) -> Iterator[Finding]:
     """A finding for each file that cannot be loaded."""
+    if base_merged_usr.gone(patient):
+        return  # then nothing is where it is looked for, and that is the fault
     libraries = Libraries(patient.files)
     for trouble in libraries.troubles(boot_path(patient.files)):
         yield _finding(patient, trouble)
