@@ -62,7 +62,7 @@ class Applier:
             self._make_folder(finding, change)
         elif isinstance(change, SetMode):
             path = self._existing(change.path)
-            self._keep(finding, change.path, path)
+            self._keep(finding, self._tree.resolve(change.path) or change.path, path)
             set_owner(path, change.mode, change.uid, change.gid)
         elif isinstance(change, Remove):
             path = self._place(finding, change.path)
@@ -109,7 +109,7 @@ class Applier:
 
     def _keep(self, finding: str, shown: str, path: Path) -> None:
         state = state_of(path, self._store)
-        real = self._tree.target(shown) or shown
+        real = self._tree.target(shown) or shown  # the root itself is no name in a folder
         self._store.note({"finding": finding, "kind": "path", "path": real, "before": state})
 
     def _put(self, finding: str, change: PutFile) -> None:
@@ -130,6 +130,10 @@ class Applier:
     def _from_package(self, finding: str, change: FromPackage) -> None:
         archive = self._sources.get(change, self._tree)
         for member in deb.members(archive, change):
+            if member.folder:
+                folder = MakeFolder(member.path, member.mode, member.uid, member.gid)
+                self._make_folder(finding, folder)
+                continue
             path = self._place(finding, member.path)
             self._keep(finding, member.path, path)
             if member.link:
@@ -241,7 +245,8 @@ def undo(patient: Patient, store: Store) -> list[str]:
 def _undo(patient: Patient, store: Store, record: dict[str, object]) -> None:
     if record["kind"] == "path":
         tree = patient.files
-        real = tree.target(str(record["path"]))
+        path = str(record["path"])
+        real = "/" if path == "/" else tree.target(path)
         if real is not None:
             before = record["before"]
             assert isinstance(before, dict)

@@ -13,7 +13,7 @@ LINK = Link.BASE_SYSTEM
 TITLE = "/bin, /sbin, /lib and /lib64 lead to the programs and libraries"
 READS = "the names in / and /usr"
 NEEDS_ROOT = True
-_NAMES = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
+NAMES = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
 
 
 def gone(patient: Patient) -> list[str]:
@@ -23,7 +23,7 @@ def gone(patient: Patient) -> list[str]:
         return []
     return [
         name
-        for name in _NAMES
+        for name in NAMES
         if not tree.exists(f"/{name}") and tree.is_folder(f"/usr/{name}") and _expected(patient, name)
     ]
 

@@ -10,6 +10,7 @@ from ..model import Evidence, Finding, Link, Severity
 from ..packages import dpkg
 from ..patient import Patient
 from ..restoring import from_packages
+from . import base_merged_usr
 
 ID = "base-package-files"
 LINK = Link.BASE_SYSTEM
@@ -94,6 +95,8 @@ def _missing(
         if path.startswith(left_out) or path in conffiles or path.startswith(("/etc/", "/var/")):
             continue  # what the owner may have removed is for the checks that know what it means
         if path.startswith(("/run/", "/dev/", "/proc/", "/sys/", "/tmp/")):
+            continue
+        if path.strip("/") in base_merged_usr.NAMES:
             continue
         if patient.files.lstat(path) is None and not _diverted(patient, path):
             yield path

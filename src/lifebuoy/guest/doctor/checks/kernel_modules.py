@@ -36,7 +36,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             ID,
             LINK,
-            Severity.STOPS_BOOT,
+            _severity(patient),
             f"the index of the modules in {folder} is missing or empty",
             "modprobe finds no module: no network, no further file systems.",
             (Evidence(f"{folder}/modules.dep", "an index", "missing or empty"),),
@@ -62,6 +62,18 @@ _INDEX = (
     "modules.builtin.bin",
     "modules.builtin.alias.bin",
 )
+
+
+def _severity(patient: Patient) -> Severity:
+    """It stops in emergency mode where it must mount a kind that the initramfs did not load."""
+    root = patient.root
+    for line in patient.fstab():
+        if line.optional or line.malformed or line.network or line.where == "/":
+            continue
+        volume = patient.called(line.source)
+        if volume is not None and root is not None and volume.kind not in (root.kind, "swap"):
+            return Severity.STOPS_BOOT
+    return Severity.WARNING
 
 
 def _monolithic(patient: Patient, version: str) -> bool:
@@ -92,7 +104,7 @@ def _gone(patient: Patient, version: str, folder: str) -> Finding:
     return Finding(
         ID,
         LINK,
-        Severity.STOPS_BOOT,
+        _severity(patient),
         f"the modules of the kernel {version} are gone",
         "What the initramfs did not load cannot be loaded: network, file systems, devices.",
         (Evidence(folder, "the kernel's modules", "missing"),),

@@ -40,6 +40,7 @@ class Member:
     mode: int
     uid: int
     gid: int
+    folder: bool = False
 
 
 @dataclass
@@ -183,26 +184,57 @@ def _tar_of(path: str) -> Iterator[tarfile.TarFile]:
 
 
 def members(path: str, wanted: FromPackage) -> Iterator[Member]:
-    """The wanted files and links of the package, each verified. Raises NoPackage."""
+    """The wanted files, folders and links of the package, each verified. Raises NoPackage."""
     missing = {canonical(one) for one in wanted.paths}
+    hard: dict[str, str] = {}
     with _tar_of(path) as tar:
         for info in tar:
             name = canonical(info.name)
             if name not in missing:
                 continue
             missing.discard(name)
-            if info.issym():
-                yield Member(name, b"", info.linkname, 0o777, info.uid, info.gid)
-                continue
-            data = _data(tar, info, name)
-            expected = wanted.digests.get(name)
-            if expected and hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
-                raise NoPackage(f"{name} in {path} is not the file that the database names")
-            yield Member(name, data, "", info.mode, info.uid, info.gid)
+            if info.islnk():
+                hard[name] = canonical(info.linkname)
+            else:
+                yield _member(tar, info, name, wanted, path)
             if not missing:
                 break
     if missing:
         raise NoPackage(f"{os.path.basename(path)} does not hold {plain(sorted(missing)[0])}")
+    if hard:
+        yield from _hard_links(path, hard, wanted)
+
+
+def _hard_links(path: str, hard: dict[str, str], wanted: FromPackage) -> Iterator[Member]:
+    """Names whose content lies under another name, earlier in the package: it is read once more."""
+    targets = set(hard.values())
+    with _tar_of(path) as tar:
+        for info in tar:
+            target = canonical(info.name)
+            if target not in targets or not info.isfile():
+                continue
+            data = _data(tar, info, target)
+            for name in sorted(one for one, other in hard.items() if other == target):
+                _verify(data, name, wanted, path)
+                yield Member(name, data, "", info.mode, info.uid, info.gid)
+
+
+def _member(
+    tar: tarfile.TarFile, info: tarfile.TarInfo, name: str, wanted: FromPackage, path: str
+) -> Member:
+    if info.issym():
+        return Member(name, b"", info.linkname, 0o777, info.uid, info.gid)
+    if info.isdir():
+        return Member(name, b"", "", info.mode, info.uid, info.gid, folder=True)
+    data = _data(tar, info, name)
+    _verify(data, name, wanted, path)
+    return Member(name, data, "", info.mode, info.uid, info.gid)
+
+
+def _verify(data: bytes, name: str, wanted: FromPackage, path: str) -> None:
+    expected = wanted.digests.get(name)
+    if expected and hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
+        raise NoPackage(f"{name} in {path} is not the file that the database names")
 
 
 def _data(tar: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> bytes:
