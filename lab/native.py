@@ -1,4 +1,4 @@
-"""Breaks a guest on a raw image without a builder: by loop devices, in a mount namespace of its own.
+"""Breaks a guest on a raw image without a builder: by loop devices, in its own mount namespace.
 
 For tests of the doctor, which need no boot. Needs root. ``python -m lab.native DISK NAME``.
 """

@@ -8,7 +8,7 @@ BREAKAGE = Breakage(
     layouts=frozenset({Layout.BIOS}),
     commands=r"""
 LOOP=$(losetup --find --show --offset 1048576 "$DISK")
-debugfs -w -R "clri <12>" "$LOOP"
+debugfs -w -R "set_inode_field /lost+found links_count 77" "$LOOP"
 debugfs -w -R "set_super_value state 2" "$LOOP"
 losetup --detach "$LOOP"
 sync

@@ -1,4 +1,4 @@
-"""Carries out changes on a patient mounted for writing: the old state is kept first, then the change made."""
+"""Carries out changes on a patient mounted for writing: the old state is kept first."""
 
 from __future__ import annotations
 
@@ -146,7 +146,9 @@ class Applier:
         for path in change.saves:
             self._keep(finding, path, self._place(finding, path))
         root = self._tree.places["/"]
-        done = mounting.run([word.replace("{root}", root) for word in change.argv], change.timeout_s)
+        done = mounting.run(
+            [word.replace("{root}", root) for word in change.argv], change.timeout_s
+        )
         if done.returncode != 0:
             words = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise CannotApply(f"{change.argv[0]}: {words[-1] if words else done.returncode}")

@@ -11,8 +11,8 @@ from typing import Union
 class PutFile:
     """The file ``path`` of the guest gets this content; folders on the way are made.
 
-    ``mode``, ``uid`` and ``gid`` None: as the file has them now, else 0644 root:root. ``beside``: the
-    old file stays next to it, for the owner who edited it.
+    ``mode``, ``uid`` and ``gid`` None: as the file has them now, else 0644 root:root.
+    ``beside``: the old file stays next to it, for the owner who edited it.
     """
 
     path: str
@@ -82,7 +82,7 @@ class CheckFileSystem:
 
 @dataclass(frozen=True)
 class RunInside:
-    """A program of the guest, run in its root by chroot; ``saves`` are the files that it replaces."""
+    """A program of the guest, run in its root by chroot; ``saves`` are what it replaces."""
 
     argv: Sequence[str]
     saves: Sequence[str] = ()

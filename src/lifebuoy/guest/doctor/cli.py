@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import describing, drawing, mounting, repairing, report
+from . import describing, drawing, mounting, repairing, report, undo
 from .checks import registry
 from .examining import examine, findings, headline, timings
 from .naming import plain
@@ -76,8 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--offline", action="store_true", help="download no packages")
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="")
     parser.add_argument("--root", default="", help="the root's volume, where there are several")
-    parser.add_argument("--bus", default="", help="driver of an image's disk: virtio_blk, ahci, ...")
-    parser.add_argument("--undo-folder", metavar="DIR", default=repairing.FOLDER)
+    parser.add_argument(
+        "--bus", default="", help="driver of an image's disk: virtio_blk, ahci, ..."
+    )
+    parser.add_argument("--undo-folder", metavar="DIR", default=undo.FOLDER)
     parser.add_argument("--timings", action="store_true", help="seconds of each check")
     return parser
 
@@ -165,7 +167,9 @@ def _repair(wish: repairing.Wish, options: argparse.Namespace) -> int:
 def _undo(wish: repairing.Wish, run: str) -> int:
     known = [name for name in repairing.runs(wish) if not name.endswith(".undone")]
     if run and run not in known:
-        print(f"doctor: there is no run {plain(run)}; there are: {' '.join(known)}", file=sys.stderr)
+        print(
+            f"doctor: there is no run {plain(run)}; there are: {' '.join(known)}", file=sys.stderr
+        )
         return EXIT_USAGE
     if not known:
         print("doctor: there is nothing to undo", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Disks as the doctor reads them: block devices or image files, by byte offsets, never written here."""
+"""Disks as the doctor reads them: block devices or image files, never written here."""
 
 from __future__ import annotations
 
@@ -90,7 +90,11 @@ class Disk:
         sector = self.sector(0)
         if not mbr.signed(sector) and not mbr.plausible(sector, self.sectors):
             return []
-        if self.read(0x36, 3) == b"FAT" or self.read(0x52, 3) == b"FAT" or self.read(3, 4) == b"NTFS":
+        if (
+            self.read(0x36, 3) == b"FAT"
+            or self.read(0x52, 3) == b"FAT"
+            or self.read(3, 4) == b"NTFS"
+        ):
             return []  # a file system on the whole disk; its boot code is not a table
         primary = mbr.entries(sector)
         disk_id = int.from_bytes(sector[440:444], "little")

@@ -54,9 +54,10 @@ def put_back(place: str) -> None:
         return
     image = note.read_text()
     for name in run(["mdir", "-b", "-i", image, "::"]).stdout.split("\n"):
-        if name.strip("/").removeprefix("::/") and not (
-            Path(place) / name.removeprefix("::/").strip("/")
-        ).exists():
+        if (
+            name.strip("/").removeprefix("::/")
+            and not (Path(place) / name.removeprefix("::/").strip("/")).exists()
+        ):
             run(["mdeltree", "-i", image, name.rstrip("/")])
     for child in sorted(Path(place).iterdir()):
         run(["mcopy", "-s", "-o", "-m", "-i", image, str(child), "::"])

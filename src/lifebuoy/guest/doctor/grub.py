@@ -1,4 +1,4 @@
-"""GRUB on the patient: where its files are, a configuration written anew, and how it is put back."""
+"""GRUB on the patient: where its files are, how they and its configuration are made anew."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _copy(target: str, name: str, data: bytes) -> PutFile:
 
 
 def build_core(patient: Patient) -> bytes:
-    """A core image of this system's own GRUB that finds the patient's /boot; empty where none is made."""
+    """A core image of this system's GRUB that finds the patient's /boot; empty where none is."""
     boot = patient.boot_volume
     if boot is None or not Path(OURS, "i386-pc/kernel.img").exists():
         return b""
@@ -245,7 +245,7 @@ def unresolved(patient: Patient, core: grubcore.Core) -> list[str]:
         needs[module] = rest.split()
     wanted: set[bytes] = set()
     offered = grubcore.exported(core.kernel)
-    pending, seen = ["normal"], set()
+    pending, seen = ["normal"], {""}
     while pending and len(seen) < 100:
         module = pending.pop()
         if module in seen:

@@ -117,7 +117,9 @@ class Libraries:
         if real not in self._parsed:
             data = self._tree.read(real, MOST_BYTES)
             self.sizes[real] = len(data or b"")
-            self._parsed[real] = elf.Elf(fault="cannot be read") if data is None else elf.parse(data)
+            self._parsed[real] = (
+                elf.Elf(fault="cannot be read") if data is None else elf.parse(data)
+            )
         return self._parsed[real]
 
     def _is_script(self, real: str) -> bool:

@@ -1,7 +1,7 @@
 """Mounts volumes at private places: for reading without replaying a journal, or for writing.
 
-The caller lives in a mount namespace of its own, so nothing is left behind however it ends; a loop device
-goes with its last user.
+The caller lives in a mount namespace of its own, so nothing is left behind however it ends; a
+loop device goes with its last user.
 """
 
 from __future__ import annotations

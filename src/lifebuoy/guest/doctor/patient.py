@@ -74,7 +74,12 @@ class Patient:
 
 @contextmanager
 def opened(
-    paths: Sequence[str], *, firmware: str = "", root: str = "", bus: str = "", writable: bool = False
+    paths: Sequence[str],
+    *,
+    firmware: str = "",
+    root: str = "",
+    bus: str = "",
+    writable: bool = False,
 ) -> Iterator[Patient]:
     """The patient on these disks; mounted for writing only where that is asked for."""
     work = tempfile.mkdtemp(prefix="doctor-")

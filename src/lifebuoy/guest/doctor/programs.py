@@ -46,4 +46,6 @@ _PAM = (
 def boot_path(tree: Tree) -> list[str]:
     """Paths of the programs that are there."""
     found = [path for path in _BOOT_PATH if tree.is_file(path)]
-    return found + [f"{folder}/pam_unix.so" for folder in _PAM if tree.is_file(f"{folder}/pam_unix.so")]
+    return found + [
+        f"{folder}/pam_unix.so" for folder in _PAM if tree.is_file(f"{folder}/pam_unix.so")
+    ]

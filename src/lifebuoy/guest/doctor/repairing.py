@@ -1,7 +1,7 @@
 """Repairs: rounds of examining and applying until nothing that can be mended is left.
 
-Whole-disk and file-system repairs go first and alone, as what is seen through a damaged table or file
-system says little about the rest.
+Whole-disk and file-system repairs go first and alone, as what is seen through a damaged table or
+file system says little about the rest.
 """
 
 from __future__ import annotations
@@ -162,16 +162,18 @@ def _apply_all(
 
 
 def _move_in(wish: Wish, run: str, outside: Path, outcome: Outcome) -> None:
-    """What was kept on this system goes onto the guest's disk, once that can be written."""
-    if not outside.exists() or str(outside) == "":
+    """What was kept on this system goes onto the guest's disk, once that can be written.
+
+    Not the undo of a file system's check: it holds only until that file system is written to.
+    """
+    if not outside.exists() or any(one["kind"] == "e2undo" for one in Store(outside).records()):
         return
     with wish.opened(writable=True) as patient:
-        size = sum(path.stat().st_size for path in outside.iterdir())
-        tree = patient.tree
-        if tree is None or not applying.space_for(tree.places["/"], size + SPARE_BYTES):
-            return
         target = _store(patient, run, outside)
-        if target.folder == outside or any(target.records()):
+        size = sum(path.stat().st_size for path in outside.iterdir())
+        place = str(target.folder)
+        room = target.folder != outside and applying.space_for(place, size + SPARE_BYTES)
+        if not room or any(target.records()):
             return  # two stores of one run stay two; undo reads both
         for path in outside.iterdir():
             shutil.copy2(path, target.folder / path.name)
@@ -193,22 +195,33 @@ def runs(wish: Wish) -> list[str]:
 
 
 def undo(wish: Wish, run: str) -> list[str]:
-    """Takes the run back; what could not be, in words."""
+    """Takes the run back; what could not be, in words.
+
+    A check of a file system is taken back only where nothing was written to it since: its undo
+    file has blocks, and to put old blocks between new ones would destroy the file system.
+    """
     trouble: list[str] = []
+    outside = Path(wish.undo_folder) / run
+    checked = outside.is_dir() and any(one["kind"] == "e2undo" for one in Store(outside).records())
+    if checked:
+        trouble += _undo_checks(wish, Store(outside))
+        if _only_checks(Store(outside)) and not _is_inside(wish, run):
+            outside.rename(outside.with_name(f"{run}.undone"))
+            return trouble
     with wish.opened(writable=True) as patient:
-        checked: list[Path] = []
         for folder in _folders(patient, wish, run):
-            store = Store(folder)
-            trouble += applying.undo(patient, store)
-            if any(record["kind"] == "e2undo" for record in store.records()):
-                copy = Path(patient.work + "-undo") / folder.name
-                shutil.copytree(folder, copy, dirs_exist_ok=True)
-                checked.append(copy)
+            trouble += applying.undo(patient, Store(folder))
             folder.rename(folder.with_name(f"{folder.name}.undone"))
-    for folder in checked:
-        trouble += _undo_checks(wish, Store(folder))
-        shutil.rmtree(folder.parent, ignore_errors=True)
     return trouble
+
+
+def _only_checks(store: Store) -> bool:
+    return all(record["kind"] == "e2undo" for record in store.records())
+
+
+def _is_inside(wish: Wish, run: str) -> bool:
+    with wish.opened() as patient:
+        return patient.tree is not None and patient.tree.exists(f"{FOLDER}/{run}")
 
 
 def _folders(patient: Patient, wish: Wish, run: str) -> list[Path]:
@@ -221,7 +234,7 @@ def _folders(patient: Patient, wish: Wish, run: str) -> list[Path]:
 
 
 def _undo_checks(wish: Wish, store: Store) -> list[str]:
-    """File-system checks are taken back last, by their own undo files."""
+    """By e2undo, which refuses where the file system was written to since."""
     trouble = []
     disks = [Disk(path) for path in wish.disks]
     try:
@@ -236,11 +249,11 @@ def _undo_checks(wish: Wish, store: Store) -> list[str]:
                 continue
             node = mounting.node_of(volume)
             device = node or mounting.attach(volume, writable=True)
-            done = mounting.run(["e2undo", "-f", str(store.folder / record["before"]), device])
+            done = mounting.run(["e2undo", str(store.folder / record["before"]), device])
             if node is None:
                 applying.detach_now(device)
             if done.returncode != 0:
-                trouble.append(f"e2undo: {done.stderr.strip()[-300:]}")
+                trouble.append(f"the check of {volume.name}: {done.stderr.strip()[-300:]}")
     finally:
         for disk in disks:
             disk.close()

@@ -1,7 +1,7 @@
 """The guest's files: every access by the doctor goes through here.
 
-Paths are the guest's own. Symbolic links are followed inside the root only, by hand; device files are
-never opened; sizes are bounded. Nobody else changes the tree meanwhile: the mounts are private.
+Paths are the guest's own. Symbolic links are followed inside the root only, by hand; device files
+are never opened; sizes are bounded. Nobody else changes the tree meanwhile: the mounts are private.
 """
 
 from __future__ import annotations

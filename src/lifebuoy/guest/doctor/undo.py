@@ -1,7 +1,7 @@
 """Where replaced bytes are kept: a folder a run, with a journal written before each change.
 
-A record is on the disk before the change that it undoes is made, so a run that was killed half-way can be
-undone, or simply repeated.
+A record is on the disk before the change that it undoes is made, so a run that was killed
+half-way can be undone, or simply repeated.
 """
 
 from __future__ import annotations
@@ -90,7 +90,12 @@ def state_of(path: Path, store: Store) -> Record:
     if not stat.S_ISREG(found.st_mode):
         return {"type": "other", **owner}
     saved = store.save(path.read_bytes())
-    return {"type": "file", "saved": saved, "times": [found.st_atime_ns, found.st_mtime_ns], **owner}
+    return {
+        "type": "file",
+        "saved": saved,
+        "times": [found.st_atime_ns, found.st_mtime_ns],
+        **owner,
+    }
 
 
 def make_so(path: Path, state: Record, store: Store) -> None:

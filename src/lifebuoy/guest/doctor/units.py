@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from .tree import Tree
 
-FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+FOLDERS = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
 
 
 def present(tree: Tree) -> bool:

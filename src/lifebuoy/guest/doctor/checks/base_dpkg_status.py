@@ -69,12 +69,12 @@ _NAME = set("abcdefghijklmnopqrstuvwxyz0123456789-_")
 def _backup(patient: Patient) -> tuple[str, str]:
     """The newest backup that is whole."""
     tree = patient.files
-    names = [f"{PATH}-old"] + [
+    copies = [
         f"/var/backups/{name}"
         for name in tree.names("/var/backups")
         if name.startswith("dpkg.status.")
-    ][:10]
-    for path in names:
+    ]
+    for path in (f"{PATH}-old", *copies[:10]):
         data = tree.read(path, MOST_BYTES) or b""
         if path.endswith(".gz"):
             try:

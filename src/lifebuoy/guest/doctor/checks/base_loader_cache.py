@@ -66,9 +66,7 @@ def _cache(patient: Patient, fault: str, size: int) -> Finding:
 
 def _preload(patient: Patient, text: str) -> Iterator[Finding]:
     names = [
-        word
-        for line in text.splitlines()
-        for word in line.split("#")[0].replace(":", " ").split()
+        word for line in text.splitlines() for word in line.split("#")[0].replace(":", " ").split()
     ]
     missing = [one for one in names if one.startswith("/") and not patient.files.is_file(one)]
     broken = [one for one in names if one.startswith("/") and _is_no_library(patient, one)]

@@ -17,14 +17,16 @@ NAMES = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
 
 
 def gone(patient: Patient) -> list[str]:
-    """The names that should lead into /usr and do not; while there are any, nothing can be loaded."""
+    """The names that should lead into /usr and do not; with any, nothing can be loaded."""
     tree = patient.files
     if not tree.is_folder("/usr/bin") or not tree.is_folder("/usr/lib"):
         return []
     return [
         name
         for name in NAMES
-        if not tree.exists(f"/{name}") and tree.is_folder(f"/usr/{name}") and _expected(patient, name)
+        if not tree.exists(f"/{name}")
+        and tree.is_folder(f"/usr/{name}")
+        and _expected(patient, name)
     ]
 
 
@@ -39,7 +41,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
         Severity.STOPS_BOOT,
         f"/{wrong[0]} is gone, which should lead to usr/{wrong[0]}",
         "Programs name their loader as /lib64/ld-linux-..., scripts their shell as /bin/sh.",
-        tuple(Evidence(f"/{name}", f"a link to usr/{name}", _state(patient, name)) for name in wrong),
+        tuple(
+            Evidence(f"/{name}", f"a link to usr/{name}", _state(patient, name)) for name in wrong
+        ),
         Repair("make the links", tuple(MakeLink(f"/{name}", f"usr/{name}") for name in wrong)),
         tuple(f"ln -s usr/{name} /mnt/vm1/{name}" for name in wrong),
     )

@@ -21,11 +21,46 @@ MOST_HASHED = 1 << 30
 CHUNK = 1 << 20
 #: packages beyond the essential and required ones that a boot to a login and to SSH needs
 BOOT_PACKAGES = frozenset(
-    """apparmor cloud-init dbus dbus-bin dbus-broker dbus-daemon dbus-system-bus-common
-    ifupdown init init-system-helpers initramfs-tools initramfs-tools-core isc-dhcp-client kmod
-    login login.defs lvm2 netplan.io network-manager openssh-server openssh-client openssh-sftp-server
-    passwd procps systemd systemd-sysv systemd-resolved udev cryptsetup mdadm libnss-systemd
-    libpam-systemd busybox dmsetup dmeventd ca-certificates netbase adduser""".split()
+    [
+        "apparmor",
+        "cloud-init",
+        "dbus",
+        "dbus-bin",
+        "dbus-broker",
+        "dbus-daemon",
+        "dbus-system-bus-common",
+        "ifupdown",
+        "init",
+        "init-system-helpers",
+        "initramfs-tools",
+        "initramfs-tools-core",
+        "isc-dhcp-client",
+        "kmod",
+        "login",
+        "login.defs",
+        "lvm2",
+        "netplan.io",
+        "network-manager",
+        "openssh-server",
+        "openssh-client",
+        "openssh-sftp-server",
+        "passwd",
+        "procps",
+        "systemd",
+        "systemd-sysv",
+        "systemd-resolved",
+        "udev",
+        "cryptsetup",
+        "mdadm",
+        "libnss-systemd",
+        "libpam-systemd",
+        "busybox",
+        "dmsetup",
+        "dmeventd",
+        "ca-certificates",
+        "netbase",
+        "adduser",
+    ]
 )
 _LEFT_OUT = (
     "/usr/share/doc/",

@@ -1,4 +1,4 @@
-"""What systemd starts: default.target missing, masked or leading nowhere, or the units it needs masked."""
+"""What systemd starts: default.target missing, masked or leading nowhere; vital units masked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The initramfs of the newest kernel: missing, cut off, corrupt, or without this machine's disk driver."""
+"""The newest kernel's initramfs: missing, cut off, corrupt, or without the disk's driver."""
 
 from __future__ import annotations
 
@@ -41,8 +41,6 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield _corrupt(patient, kernel, path, listing.fault)
     else:
         yield from _drivers(patient, kernel, path, listing.names)
-
-
 
 
 def _built_in(patient: Patient, version: str) -> set[str]:

@@ -88,7 +88,7 @@ def _damaged(patient: Patient, kernel: Kernel, *, newest: bool) -> Iterator[Find
 
 
 def _fault(data: bytes, size: int) -> tuple[str, str]:
-    """What is wrong with an x86 kernel image, and what was expected; other kinds are passed over."""
+    """What is wrong with an x86 kernel image, and what was expected; others are passed over."""
     if size == 0:
         return "empty", "a kernel"
     if data[56:60] == b"ARMd" or data[:2] == b"\x1f\x8b" or data[:4] == b"\x7fELF":

@@ -1,4 +1,4 @@
-"""The BIOS's way into GRUB: boot sector zeroed or foreign, core image damaged or older than its modules."""
+"""The BIOS's way into GRUB: boot sector zeroed or foreign, core image damaged or too old."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield from _entry(patient, path, entry)
 
 
-def _default(patient: Patient, config: grubcfg.Config, entries: list[grubcfg.Entry]) -> grubcfg.Entry:
+def _default(
+    patient: Patient, config: grubcfg.Config, entries: list[grubcfg.Entry]
+) -> grubcfg.Entry:
     wanted = config.default or _saved(patient)
     title = wanted.rpartition(">")[2]
     for entry in entries:
@@ -62,7 +64,9 @@ def _entry(patient: Patient, path: str, entry: grubcfg.Entry) -> Iterator[Findin
     uuids = {volume.signature.uuid.lower() for volume in patient.volumes}
     unknown = [one for one in entry.searches[-1:] if one.lower() not in uuids and "$" not in one]
     if unknown:
-        seen = f"the default entry of {path} looks for the file system {unknown[0]}, which no disk has"
+        seen = (
+            f"the default entry of {path} looks for the file system {unknown[0]}, which no disk has"
+        )
         yield _finding(patient, path, seen, "a UUID of a volume", unknown[0])
         return
     kernel = _in_tree(patient, entry.linux)

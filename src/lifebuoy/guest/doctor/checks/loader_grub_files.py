@@ -72,7 +72,9 @@ def _repair(patient: Patient, wrong: set[str]) -> Repair | None:
             changes = [*files, *whole.changes[-2:]]
             core = [one for one in whole.changes if _is_core(one)]
             changes = [*files, *core, *whole.changes[-2:]]
-    return Repair(f"put {len(files)} files of GRUB back, and its core image that fits", tuple(changes))
+    return Repair(
+        f"put {len(files)} files of GRUB back, and its core image that fits", tuple(changes)
+    )
 
 
 def _is_core(change: Change) -> bool:

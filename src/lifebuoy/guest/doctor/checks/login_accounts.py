@@ -58,7 +58,9 @@ def _finding(patient: Patient, kind: str, seen: str, found: str) -> Finding:
     text, source = _backup(patient, kind)
     repair = None
     if text:
-        repair = Repair(f"put the backup {source} in its place", (_put(patient, kind, source, text),))
+        repair = Repair(
+            f"put the backup {source} in its place", (_put(patient, kind, source, text),)
+        )
     elif kind in _LEAST:
         repair = Repair("write one with root alone", (PutFile(path, _LEAST[kind].encode()),))
     return Finding(

@@ -36,7 +36,8 @@ _DEFAULTS = {
     "common-password": "password [success=1 default=ignore] pam_unix.so obscure yescrypt\n"
     "password requisite pam_deny.so\npassword required pam_permit.so\n",
     "common-session": "session [default=1] pam_permit.so\nsession requisite pam_deny.so\n"
-    "session required pam_permit.so\nsession required pam_unix.so\n-session optional pam_systemd.so\n",
+    "session required pam_permit.so\nsession required pam_unix.so\n"
+    "-session optional pam_systemd.so\n",
     "common-session-noninteractive": "session [default=1] pam_permit.so\n"
     "session requisite pam_deny.so\nsession required pam_permit.so\nsession required pam_unix.so\n",
 }
@@ -81,7 +82,7 @@ def _is_there(patient: Patient, name: str) -> bool:
 
 
 def _rules(patient: Patient, service: str) -> Iterator[tuple[str, pam.Rule]]:
-    pending, seen = [service], set()
+    pending, seen = [service], {""}
     while pending and len(seen) < 50:
         name = pending.pop()
         if name in seen or "/" in name:

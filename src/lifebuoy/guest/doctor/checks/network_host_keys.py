@@ -46,13 +46,13 @@ def _made_at_boot(patient: Patient) -> bool:
     folder = "/usr/lib/systemd/system"
     if any(patient.files.exists(f"{folder}/{name}") for name in names):
         return True
-    return patient.files.exists("/etc/alpine-release") or patient.files.exists("/etc/cloud/cloud.cfg")
+    return patient.files.exists("/etc/alpine-release") or patient.files.exists(
+        "/etc/cloud/cloud.cfg"
+    )
 
 
 def _none() -> Finding:
-    saves = tuple(
-        f"{FOLDER}/ssh_host_{kind}_key{end}" for kind in _KINDS for end in ("", ".pub")
-    )
+    saves = tuple(f"{FOLDER}/ssh_host_{kind}_key{end}" for kind in _KINDS for end in ("", ".pub"))
     return Finding(
         ID,
         LINK,

@@ -63,7 +63,9 @@ def _wrong(path: str, text: str, wrong: list[sshdconfig.Fault]) -> Finding:
         Severity.WARNING,
         f"{path} line {wrong[0].number} has {wrong[0].why}: {wrong[0].text}",
         "sshd does not start, so nobody comes in over the network.",
-        tuple(Evidence(f"{path} line {one.number}", "a line sshd takes", one.text) for one in wrong),
+        tuple(
+            Evidence(f"{path} line {one.number}", "a line sshd takes", one.text) for one in wrong
+        ),
         Repair("make the lines comments", (PutFile(path, data, beside=True),)),
         ("chroot the root, then: sshd -t",),
     )

@@ -1,4 +1,4 @@
-"""Whether there is a root file system at all; what could not be mounted, and layers that were not opened."""
+"""Whether there is a root file system; what could not be mounted, what was not opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/etc/fstab: lines that stop the boot, as the disk they name is not there or they are malformed."""
+"""/etc/fstab: lines that stop the boot: their disk is not there, or they are malformed."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _network(text: str, lines: list[fstab.Line]) -> Iterator[Finding]:
         ID,
         LINK,
         Severity.WARNING,
-        f"/etc/fstab line {wrong[0].number} mounts {wrong[0].source} from the network, without nofail",
+        f"/etc/fstab line {wrong[0].number} mounts {wrong[0].source} by network, without nofail",
         "Where the server does not answer, the boot stops in emergency mode.",
         tuple(_evidence(line, "the option nofail") for line in wrong),
         Repair("add the option nofail", (_edited(new),)),

@@ -1,4 +1,4 @@
-"""The master boot record: its signature gone, or no active partition where the boot code needs one."""
+"""The master boot record: its signature gone, or no active partition where one is needed."""
 
 from __future__ import annotations
 

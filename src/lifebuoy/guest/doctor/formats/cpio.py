@@ -1,4 +1,4 @@
-"""An initramfs: one or more cpio archives, the last one compressed; the names in it, and if it is whole."""
+"""An initramfs: cpio archives, the last one compressed; the names in it, and if it is whole."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -19,7 +20,7 @@ _MAGIC = (b"070701", b"070702")
 
 @dataclass(frozen=True)
 class Listing:
-    """Names in all the archives; ``fault`` says where it breaks off. ``unread``: no unpacker here."""
+    """Names in the archives; ``fault``: where it breaks off; ``unread``: no unpacker here."""
 
     names: frozenset[str]
     fault: str = ""
@@ -184,10 +185,8 @@ def _by_program(argv: tuple[str, ...], chunks: Iterator[bytes]) -> Iterator[byte
             except (OSError, ValueError):
                 pass
             finally:
-                try:
+                with suppress(OSError):
                     entry.close()
-                except OSError:
-                    pass
 
         feeder = Thread(target=feed, daemon=True)
         feeder.start()

@@ -1,4 +1,4 @@
-"""ELF files, as the kernel and the dynamic loader read them: interpreter, libraries needed, truncation.
+"""ELF files, as the kernel and the loader read them: interpreter, libraries needed, truncation.
 
 Reads the program headers and the dynamic section only, so a damaged section table does no harm.
 """
@@ -15,7 +15,7 @@ MAGIC = b"\x7fELF"
 
 @dataclass(frozen=True)
 class Elf:
-    """What counts. ``wanted_size`` is how long the file must at least be; ``fault`` says why it is none."""
+    """What counts. ``wanted_size``: how long the file must be; ``fault``: why it is none."""
 
     machine: int = 0
     bits: int = 64

@@ -1,4 +1,4 @@
-"""ext2, ext3 and ext4 superblocks: state, and the backups that a damaged one can be restored from."""
+"""ext2, ext3 and ext4 superblocks: their state, and the backups to restore them from."""
 
 from __future__ import annotations
 

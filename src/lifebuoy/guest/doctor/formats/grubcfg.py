@@ -1,4 +1,4 @@
-"""grub.cfg: menu entries with what they load, and what the file searches for. Not a GRUB: no scripts run."""
+"""grub.cfg: menu entries with what they load, and what it searches for. No scripts run."""
 
 from __future__ import annotations
 

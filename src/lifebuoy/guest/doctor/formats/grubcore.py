@@ -1,7 +1,7 @@
 """GRUB's core image for the BIOS, in a file or in the gap behind the boot sector.
 
-Layout: a sector that loads the rest by a list of blocks, a decompressor, the LZMA-compressed kernel with
-its built-in modules. The offsets are those of grub/offsets.h.
+Layout: a sector that loads the rest by a list of blocks, a decompressor, the LZMA-compressed
+kernel with its built-in modules. The offsets are those of grub/offsets.h.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ def module_symbols(data: bytes) -> tuple[set[bytes], set[bytes]]:
             continue
         table = sections[link][1]
         step = 24 if wide else 16
-        for place in range(offset, min(offset + size, len(data) - step + 1, offset + step * 5000), step):
+        for place in range(
+            offset, min(offset + size, len(data) - step + 1, offset + step * 5000), step
+        ):
             name_at = struct.unpack_from("<I", data, place)[0]
             home = struct.unpack_from("<H", data, place + (6 if wide else 14))[0]
             start = table + name_at

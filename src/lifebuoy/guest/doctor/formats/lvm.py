@@ -121,9 +121,7 @@ def logical_volumes(text: str) -> list[Logical]:
     return found
 
 
-def _placed(
-    group: str, name: str, volume: Node, physical: dict[str, Node], extent: int
-) -> Logical:
+def _placed(group: str, name: str, volume: Node, physical: dict[str, Node], extent: int) -> Logical:
     pieces: list[tuple[str, int, int]] = []
     segments = sorted(
         (one for one in _nodes(volume).values() if "extent_count" in one),

@@ -1,4 +1,4 @@
-"""The master boot record: partitions (primary and logical), the active flag, whose boot code it is."""
+"""The master boot record: partitions, primary and logical, and the active flag."""
 
 from __future__ import annotations
 

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 
 MOST_LINES = 2000
-_LINE = re.compile(r"^(-?)(auth|account|password|session)\s+(\[[^\]]*\]|\S+)\s+(\S+)", re.IGNORECASE)
+_LINE = re.compile(
+    r"^(-?)(auth|account|password|session)\s+(\[[^\]]*\]|\S+)\s+(\S+)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)

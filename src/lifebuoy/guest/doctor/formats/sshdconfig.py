@@ -1,4 +1,4 @@
-"""sshd_config: keywords that sshd does not know, and values it does not take. A bad line and it does not start."""
+"""sshd_config: keywords that sshd does not know, and values it does not take."""
 
 from __future__ import annotations
 
@@ -6,36 +6,155 @@ from dataclasses import dataclass
 
 MOST_LINES = 5000
 _YES_NO = frozenset(
-    """allowagentforwarding allowstreamlocalforwarding alloctcpforwarding challengeresponseauthentication
-    exposeauthinfo gssapiauthentication gssapicleanupcredentials gssapistrictacceptorcheck
-    gssapikeyexchange gssapistorecredentialsonrekey hostbasedauthentication
-    hostbasedusesnamefrompacketonly ignoreuserknownhosts kbdinteractiveauthentication
-    kerberosauthentication kerberosgetafstoken kerberosorlocalpasswd kerberosticketcleanup
-    passwordauthentication permitemptypasswords permittty permituserrc printlastlog printmotd
-    pubkeyauthentication streamlocalbindunlink strictmodes tcpkeepalive usedns usepam
-    x11forwarding x11uselocalhost debianbanner""".split()
+    [
+        "allowagentforwarding",
+        "allowstreamlocalforwarding",
+        "alloctcpforwarding",
+        "challengeresponseauthentication",
+        "exposeauthinfo",
+        "gssapiauthentication",
+        "gssapicleanupcredentials",
+        "gssapistrictacceptorcheck",
+        "gssapikeyexchange",
+        "gssapistorecredentialsonrekey",
+        "hostbasedauthentication",
+        "hostbasedusesnamefrompacketonly",
+        "ignoreuserknownhosts",
+        "kbdinteractiveauthentication",
+        "kerberosauthentication",
+        "kerberosgetafstoken",
+        "kerberosorlocalpasswd",
+        "kerberosticketcleanup",
+        "passwordauthentication",
+        "permitemptypasswords",
+        "permittty",
+        "permituserrc",
+        "printlastlog",
+        "printmotd",
+        "pubkeyauthentication",
+        "streamlocalbindunlink",
+        "strictmodes",
+        "tcpkeepalive",
+        "usedns",
+        "usepam",
+        "x11forwarding",
+        "x11uselocalhost",
+        "debianbanner",
+    ]
 )
 _OTHER = frozenset(
-    """acceptenv addressfamily allowgroups allowtcpforwarding allowusers authenticationmethods
-    authorizedkeyscommand authorizedkeyscommanduser authorizedkeysfile authorizedprincipalscommand
-    authorizedprincipalscommanduser authorizedprincipalsfile banner casignaturealgorithms
-    channeltimeout chrootdirectory ciphers clientalivecountmax clientaliveinterval compression
-    denygroups denyusers disableforwarding fingerprinthash forcecommand gatewayports
-    gssapikexalgorithms hostbasedacceptedalgorithms hostbasedacceptedkeytypes hostcertificate
-    hostkey hostkeyagent hostkeyalgorithms ignorerhosts include ipqos kexalgorithms listenaddress
-    logingracetime loglevel logverbose macs match maxauthtries maxsessions maxstartups
-    modulifile moduli permitlisten permitopen permitrootlogin permittunnel permituserenvironment
-    persourcemaxstartups persourcenetblocksize persourcepenalties persourcepenaltyexemptlist pidfile
-    port pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthoptions rdomain refuseconnection
-    rekeylimit requiredrsasize revokedkeys rsaminsize securitykeyprovider setenv
-    sshdauthpath sshdsessionpath streamlocalbindmask subsystem syslogfacility trustedusercakeys
-    unusedconnectiontimeout uselogin useprivilegeseparation versionaddendum x11displayoffset
-    xauthlocation protocol keyregenerationinterval serverkeybits rhostsrsaauthentication
-    rsaauthentication dsaauthentication skeyauthentication showpatchlevel authorizedkeysfile2
-    gssusesessionccache usevs usefips gssapienablek5users gssapiindicators cryptopolicy
-    afstokenpassing kerberostgtpassing checkmail mailcheck keepalive verifyreversemapping
-    reversemappingcheck sshpamauthentication pamauthenticationviakbdint rhostsauthentication
-    useblacklist permitblacklistedkeys permitremoteopen""".split()
+    [
+        "acceptenv",
+        "addressfamily",
+        "allowgroups",
+        "allowtcpforwarding",
+        "allowusers",
+        "authenticationmethods",
+        "authorizedkeyscommand",
+        "authorizedkeyscommanduser",
+        "authorizedkeysfile",
+        "authorizedprincipalscommand",
+        "authorizedprincipalscommanduser",
+        "authorizedprincipalsfile",
+        "banner",
+        "casignaturealgorithms",
+        "channeltimeout",
+        "chrootdirectory",
+        "ciphers",
+        "clientalivecountmax",
+        "clientaliveinterval",
+        "compression",
+        "denygroups",
+        "denyusers",
+        "disableforwarding",
+        "fingerprinthash",
+        "forcecommand",
+        "gatewayports",
+        "gssapikexalgorithms",
+        "hostbasedacceptedalgorithms",
+        "hostbasedacceptedkeytypes",
+        "hostcertificate",
+        "hostkey",
+        "hostkeyagent",
+        "hostkeyalgorithms",
+        "ignorerhosts",
+        "include",
+        "ipqos",
+        "kexalgorithms",
+        "listenaddress",
+        "logingracetime",
+        "loglevel",
+        "logverbose",
+        "macs",
+        "match",
+        "maxauthtries",
+        "maxsessions",
+        "maxstartups",
+        "modulifile",
+        "moduli",
+        "permitlisten",
+        "permitopen",
+        "permitrootlogin",
+        "permittunnel",
+        "permituserenvironment",
+        "persourcemaxstartups",
+        "persourcenetblocksize",
+        "persourcepenalties",
+        "persourcepenaltyexemptlist",
+        "pidfile",
+        "port",
+        "pubkeyacceptedalgorithms",
+        "pubkeyacceptedkeytypes",
+        "pubkeyauthoptions",
+        "rdomain",
+        "refuseconnection",
+        "rekeylimit",
+        "requiredrsasize",
+        "revokedkeys",
+        "rsaminsize",
+        "securitykeyprovider",
+        "setenv",
+        "sshdauthpath",
+        "sshdsessionpath",
+        "streamlocalbindmask",
+        "subsystem",
+        "syslogfacility",
+        "trustedusercakeys",
+        "unusedconnectiontimeout",
+        "uselogin",
+        "useprivilegeseparation",
+        "versionaddendum",
+        "x11displayoffset",
+        "xauthlocation",
+        "protocol",
+        "keyregenerationinterval",
+        "serverkeybits",
+        "rhostsrsaauthentication",
+        "rsaauthentication",
+        "dsaauthentication",
+        "skeyauthentication",
+        "showpatchlevel",
+        "authorizedkeysfile2",
+        "gssusesessionccache",
+        "usevs",
+        "usefips",
+        "gssapienablek5users",
+        "gssapiindicators",
+        "cryptopolicy",
+        "afstokenpassing",
+        "kerberostgtpassing",
+        "checkmail",
+        "mailcheck",
+        "keepalive",
+        "verifyreversemapping",
+        "reversemappingcheck",
+        "sshpamauthentication",
+        "pamauthenticationviakbdint",
+        "rhostsauthentication",
+        "useblacklist",
+        "permitblacklistedkeys",
+        "permitremoteopen",
+    ]
 )
 _VALUES = {
     "permitrootlogin": {
@@ -85,7 +204,9 @@ def _fault(line: str) -> str:
         return "neither yes nor no" if keyword not in _WIDER else ""
     if keyword in _VALUES and value not in _VALUES[keyword]:
         return "a value that sshd does not take"
-    if keyword == "port" and not (value.isascii() and value.isdigit() and 0 < int(value[:9]) < 65536):
+    if keyword == "port" and not (
+        value.isascii() and value.isdigit() and 0 < int(value[:9]) < 65536
+    ):
         return "no port number"
     return ""
 

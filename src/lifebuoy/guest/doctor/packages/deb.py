@@ -1,7 +1,7 @@
-"""Debian packages as files: found in the guest's cache, in a folder or ISO, or downloaded; unpacked.
+"""Debian packages as files: from the guest's cache, a folder or an ISO, or downloaded.
 
-A package is used only where its name, version and architecture are those asked for, and a file only where
-its MD5 is the one that the package database has.
+A package is used only where its name, version and architecture are those asked for, and a file
+only where its MD5 is the one that the package database has.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Member:
 
 @dataclass
 class Sources:
-    """Where packages may come from, in this order: the guest's cache, attached folders, its network."""
+    """Where packages come from, in this order: the guest's cache, folders, its network."""
 
     folders: Sequence[str] = ()
     network: bool = True

@@ -129,7 +129,9 @@ class Database:
     def files(self, package: str) -> list[str]:
         """Every path of the package, folders and links too, canonical."""
         text = self._file(package, "list") or ""
-        return [canonical(line) for line in text.split("\n") if line.startswith("/") and line != "/."]
+        return [
+            canonical(line) for line in text.split("\n") if line.startswith("/") and line != "/."
+        ]
 
     def sums(self, package: str) -> dict[str, str]:
         """The MD5 sums of the package's regular files."""
@@ -147,8 +149,8 @@ class Database:
             for name in self.packages:
                 for one in self.files(name):
                     self._owner.setdefault(one, name)
-        name = self._owner.get(canonical(path))
-        return self.packages.get(name) if name else None
+        home = self._owner.get(canonical(path))
+        return self.packages.get(home) if home else None
 
 
 def database(patient: Patient) -> Database | None:
