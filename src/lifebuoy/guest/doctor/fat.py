@@ -53,11 +53,11 @@ def put_back(place: str) -> None:
     if not note.exists():
         return
     image = note.read_text()
-    for name in run(["mdir", "-b", "-i", image, "::"]).stdout.split("\n"):
-        if (
-            name.strip("/").removeprefix("::/")
-            and not (Path(place) / name.removeprefix("::/").strip("/")).exists()
-        ):
-            run(["mdeltree", "-i", image, name.rstrip("/")])
+    listed = run(["mdir", "-/", "-b", "-i", image, "::"]).stdout.split("\n")
+    for name in listed:
+        inside = name.strip().removeprefix("::").strip("/")
+        if inside and not (Path(place) / inside).exists():
+            tool = "mdeltree" if name.rstrip().endswith("/") else "mdel"
+            run([tool, "-i", image, f"::/{inside}"])
     for child in sorted(Path(place).iterdir()):
         run(["mcopy", "-s", "-o", "-m", "-i", image, str(child), "::"])
