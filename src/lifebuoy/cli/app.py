@@ -12,6 +12,7 @@ from lifebuoy.cli import (
     bootlog,
     config,
     console,
+    diagnose,
     host,
     image,
     instances,
@@ -102,5 +103,5 @@ app.add_typer(rescue.app, name="rescue")
 app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
 app.add_typer(config.app, name="config")
-for module in (instances, power, console, screen, bootlog, ssh):
+for module in (instances, power, console, screen, bootlog, diagnose, ssh):
     module.register(app)

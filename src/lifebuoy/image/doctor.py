@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _START: Final = b"#!/usr/bin/python3 -I\n"
+_OLDEST: Final = 315532800  # 1980: a zip archive knows no earlier time
 _MAIN: Final = """import sys
 
 from doctor.cli import main
@@ -21,7 +22,7 @@ sys.exit(main())
 def zipapp(guest: Path, epoch: int) -> bytes:
     """The program, made from the folder ``doctor`` in ``guest``; ``epoch`` dates its members."""
     buffer = BytesIO()
-    date = time.gmtime(epoch)[:6]
+    date = time.gmtime(max(epoch, _OLDEST))[:6]
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in _members(guest / "doctor"):
             info = zipfile.ZipInfo(name, date)
