@@ -21,6 +21,7 @@ from .change import (
     SetMode,
     WriteBlocks,
 )
+from .naming import plain
 from .packages import deb
 from .patient import Patient
 from .tree import Tree
@@ -165,7 +166,7 @@ class Applier:
                     mounting.run(["mount", "--rbind", f"/{folder}", self._tree.here(real)])
                     mounted.append(self._tree.here(real))
             for folder, place in self._tree.places.items():
-                if folder != "/" and os.path.ismount(place):
+                if folder != "/" and os.path.ismount(place) and plain_folder(root, folder):
                     mounting.run(["mount", "--bind", place, root + folder])
                     mounted.append(root + folder)
             done = mounting.run(["chroot", root, *change.argv], change.timeout_s)
@@ -175,6 +176,16 @@ class Applier:
         if done.returncode != 0:
             words = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise CannotApply(f"{change.argv[0]}: {words[-1] if words else done.returncode}")
+
+
+def plain_folder(root: str, folder: str) -> bool:
+    """Whether no part of the folder is a link, which would lead a mount out of the root."""
+    at = root
+    for part in folder.strip("/").split("/"):
+        at = f"{at}/{part}"
+        if os.path.islink(at) or not os.path.isdir(at):
+            return False
+    return True
 
 
 def write_blocks(change: WriteBlocks, store: Store, finding: str) -> None:
@@ -239,7 +250,7 @@ def undo(patient: Patient, store: Store) -> list[str]:
     for record in reversed(list(store.records())):
         try:
             _undo(patient, store, record)
-        except (OSError, KeyError, CannotApply) as failure:
+        except (OSError, LookupError, TypeError, ValueError, CannotApply) as failure:
             trouble.append(f"{record.get('path') or record.get('kind')}: {failure}")
     return trouble
 
@@ -251,11 +262,15 @@ def _undo(patient: Patient, store: Store, record: dict[str, object]) -> None:
         real = "/" if path == "/" else tree.target(path)
         if real is not None:
             before = record["before"]
-            assert isinstance(before, dict)
+            if not isinstance(before, dict):
+                raise CannotApply("the journal is damaged")
             make_so(Path(tree.here(real)), before, store)
             tree.forget()
     elif record["kind"] == "blocks":
-        descriptor = os.open(str(record["disk"]), os.O_RDWR | os.O_CLOEXEC)
+        disk = str(record["disk"])
+        if disk not in {one.path for one in patient.disks}:
+            raise CannotApply(f"{plain(disk)} is not among the disks named")
+        descriptor = os.open(disk, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.pwrite(descriptor, store.saved(str(record["before"])), int(str(record["offset"])))
             os.fsync(descriptor)

@@ -17,6 +17,8 @@ from typing import Any
 
 FOLDER = "/var/lib/lifebuoy/undo"
 JOURNAL = "journal"
+MOST_JOURNAL = 64 << 20
+MOST_SAVED = 1 << 30
 Record = dict[str, Any]
 
 
@@ -53,18 +55,33 @@ class Store:
 
     def saved(self, name: str) -> bytes:
         """The bytes kept under this name."""
-        return (self.folder / Path(name).name).read_bytes()
+        return read_plain(self.folder / Path(name).name)
 
     def records(self) -> Iterator[Record]:
         """The records, oldest first; a last one cut off by a crash is passed over."""
         path = self.folder / JOURNAL
         if not path.exists():
             return
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in read_plain(path, MOST_JOURNAL).decode("utf-8", "replace").splitlines():
             try:
-                yield json.loads(line)
-            except ValueError:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
                 continue
+            if isinstance(record, dict) and "kind" in record:
+                yield record
+
+
+def read_plain(path: Path, most: int = MOST_SAVED) -> bytes:
+    """A regular file of bounded size, no link followed: the guest may have put anything here.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+            raise OSError(f"{path.name} is no file of ours")
+        return file.read(most)
 
 
 def flush_folder(folder: Path) -> None:
