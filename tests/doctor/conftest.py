@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from lab import cache, guest, native
 from lab.layout import Layout
 
 TIMEOUT_S = 300
+SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "doctor.json"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Doctor:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command with these arguments, whatever its exit code."""
         command = [sys.executable, "-m", "lifebuoy.guest.doctor", "--bus", "virtio_blk"]
-        command += ["--packages", str(self._packages), *arguments, str(self.disk)]
+        command += ["--packages", str(self._packages), *arguments]
+        command += ["--undo-folder", f"{self.disk}.undo", str(self.disk)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         return subprocess.run(
             command,
@@ -75,7 +78,9 @@ class Doctor:
         """The report, with --repair what is left afterwards."""
         done = self.run("--json", *arguments)
         assert done.stdout, done.stderr
-        return Report(json.loads(done.stdout), done.stderr)
+        data = json.loads(done.stdout)
+        Draft202012Validator(json.loads(SCHEMA.read_text())).validate(data)
+        return Report(data, done.stderr)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ file system says little about the rest.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -111,7 +112,7 @@ def _apply_unmounted(
     disks = [Disk(path) for path in wish.disks]
     try:
         patient = Patient(disks, find_volumes(disks), work="")
-        applier = applying.Applier(patient, Store(outside), deb.Sources(), run)
+        applier = applying.Applier(patient, _outside(wish, outside), deb.Sources(), run)
         _apply_all(applier, [one for one in todo if _is_unmounted(one)], outcome, say)
     finally:
         for disk in disks:
@@ -123,24 +124,24 @@ def _apply_mounted(
     wish: Wish, run: str, outside: Path, todo: list[Finding], outcome: Outcome, say: Say
 ) -> None:
     with wish.opened(writable=True) as patient:
-        store = _store(patient, run, outside)
+        store = _store(wish, patient, run, outside)
         outcome.undo = outcome.undo or str(store.folder)
         sources = deb.Sources(wish.folders, wish.network, patient.work)
         _apply_all(applying.Applier(patient, store, sources, run), todo, outcome, say)
 
 
-def _store(patient: Patient, run: str, outside: Path) -> Store:
+def _store(wish: Wish, patient: Patient, run: str, outside: Path) -> Store:
     """On the guest's disk where that has room, else on this system."""
     tree = patient.tree
     if tree is None or not os.access(tree.places["/"], os.W_OK):
-        return Store(outside)
+        return _outside(wish, outside)
     place = Path(tree.places["/"])
     for name in FOLDER.strip("/").split("/"):
         place = place / name
         if place.is_symlink() or (place.exists() and not place.is_dir()):
-            return Store(outside)
+            return _outside(wish, outside)
     if not applying.space_for(tree.places["/"], SPARE_BYTES):
-        return Store(outside)
+        return _outside(wish, outside)
     return Store(place / run)
 
 
@@ -169,7 +170,7 @@ def _move_in(wish: Wish, run: str, outside: Path, outcome: Outcome) -> None:
     if not outside.exists() or any(one["kind"] == "e2undo" for one in Store(outside).records()):
         return
     with wish.opened(writable=True) as patient:
-        target = _store(patient, run, outside)
+        target = _store(wish, patient, run, outside)
         size = sum(path.stat().st_size for path in outside.iterdir())
         place = str(target.folder)
         room = target.folder != outside and applying.space_for(place, size + SPARE_BYTES)
@@ -182,12 +183,24 @@ def _move_in(wish: Wish, run: str, outside: Path, outcome: Outcome) -> None:
     outcome.undo = f"{FOLDER}/{run}"
 
 
+def _outside(wish: Wish, folder: Path) -> Store:
+    """A store on this system, with a note of the disks that it belongs to."""
+    store = Store(folder)
+    (folder / "disks").write_text(json.dumps(list(wish.disks)))
+    return store
+
+
+def _is_of(folder: Path, wish: Wish) -> bool:
+    note = folder / "disks"
+    return note.is_file() and json.loads(note.read_text()) == list(wish.disks)
+
+
 def runs(wish: Wish) -> list[str]:
     """The names of the runs that can be undone, oldest first."""
     found = set()
     outside = Path(wish.undo_folder)
     if outside.is_dir():
-        found |= {path.name for path in outside.iterdir()}
+        found |= {path.name for path in outside.iterdir() if _is_of(path, wish)}
     with wish.opened() as patient:
         if patient.tree is not None:
             found |= set(patient.tree.names(FOLDER))

@@ -26,7 +26,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         if folder not in patient.files.places:
             continue
         space = os.statvfs(patient.files.places[folder])
-        room = space.f_bavail * space.f_frsize
+        room = space.f_bavail * space.f_frsize - _reserved(patient, folder, space)
         few_inodes = space.f_files > 0 and space.f_favail < 16
         if (room >= LEAST_BYTES and not few_inodes) or space.f_blocks == 0:
             continue
@@ -37,10 +37,23 @@ def examine(patient: Patient) -> Iterator[Finding]:
             Severity.WARNING,
             f"the file system of {folder} has no {what} left",
             "Services that write at their start fail, logins may, and updates leave halves behind.",
-            (Evidence(folder, f"{LEAST_BYTES} bytes, 16 inodes", f"{room}, {space.f_favail}"),),
+            (
+                Evidence(
+                    folder, f"{LEAST_BYTES} bytes, 16 inodes", f"{max(room, 0)}, {space.f_favail}"
+                ),
+            ),
             _repair(patient) if folder != "/boot" else None,
             ("du -xh /mnt/vm1 | sort -h | tail -30   shows where the room went",),
         )
+
+
+def _reserved(patient: Patient, folder: str, space: os.statvfs_result) -> int:
+    """What XFS keeps back as soon as it is mounted for writing; read-only it counts as free."""
+    volume = patient.boot if folder == "/boot" else patient.root
+    if volume is None or volume.kind != "xfs":
+        return 0
+    # a pool for its own work, and room in each group for the trees that track reference counts
+    return (min(8192, space.f_blocks // 20) + space.f_blocks // 128) * space.f_frsize
 
 
 def _repair(patient: Patient) -> Repair | None:
