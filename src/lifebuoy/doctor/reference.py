@@ -13,13 +13,15 @@ What the doctor examines and what `lifebuoy diagnose` recognises. Made by
 `python -m lifebuoy.doctor.reference > docs/doctor.md`; do not edit it by hand.
 
 In the rescue system: `doctor` looks, `doctor --repair --dry-run` shows what would change,
-`doctor --repair` mends, `doctor --undo` takes the last repair back. On any Linux machine, as root:
-`doctor DISK...`, devices or raw image files. Nothing of the guest is run to diagnose, and nothing is
-written before a repair is asked for. What a repair replaces is kept below `/var/lib/lifebuoy/undo`,
-on the guest's disk where that has room. The check of a file system can be taken back only as long as
-nothing was written to that file system since: make a backup point first.
+`doctor --repair` mends, `doctor --undo` takes the last repair back. On any Linux machine, as
+root: `doctor DISK...`, devices or raw image files. Nothing of the guest is run to diagnose, and
+nothing is written before a repair is asked for. What a repair replaces is kept below
+`/var/lib/lifebuoy/undo`, on the guest's disk where that has room. The check of a file system can
+be taken back only as long as nothing was written to that file system since: make a backup point
+first.
 
-A finding stops the boot, is a warning, or a note; a report's headline is the first that stops the boot.
+A finding stops the boot, is a warning, or a note; a report's headline is the first that stops
+the boot.
 """
 
 
