@@ -47,6 +47,7 @@ def make(
     """Make ``work/initrd.img`` (zstd) and return its path.
 
     ``modules`` is the folder lib/modules/VERSION of the rescue root; ``busybox`` a static one.
+    ``init`` is the script that runs first; beside it lies ``drives``, which it reads.
     """
     tree = work / "initramfs"
     for folder in ("bin", "dev", "proc", "sys", "cd", "lower", "memory", "new"):
@@ -54,6 +55,8 @@ def make(
     shutil.copy(busybox, tree / "bin/busybox")
     (tree / "bin/sh").symlink_to("busybox")
     shutil.copy(init, tree / "init")
+    shutil.copy(init.with_name("drives"), tree / "drives")
+    (tree / "drives").chmod(0o644)
     for program in ("init", "bin/busybox"):
         (tree / program).chmod(0o755)
     groups = module_groups(groups_text)
