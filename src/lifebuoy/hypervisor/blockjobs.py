@@ -13,14 +13,14 @@ from typing import Any, Final
 import libvirt
 from lxml import etree
 
-from lifebuoy.errors import HostTrouble, TimedOut
+from lifebuoy.errors import HostTrouble
 from lifebuoy.hypervisor.domain import Domain
+from lifebuoy.hypervisor.stall import Stall
 from lifebuoy.hypervisor.storage import Progress
 from lifebuoy.hypervisor.translation import as_ours, code, translated
 from lifebuoy.interruption import sleep
 
 _POLL_S: Final = 0.1
-_STALL_S: Final = 300.0
 _PIVOT_S: Final = 60.0
 _SAFE: Final = "The disk reads as before; merging can be gone on with."
 
@@ -103,16 +103,13 @@ class BlockJobs:
 
     def _wait(self, target: str, progress: Progress, *, until_ready: bool) -> None:
         """Until the job is gone, or has nothing left to do but to pivot."""
-        moved, last = time.monotonic(), -1
+        stall = Stall(f"merging {target}", safe=_SAFE)
         while job := self._job(target):
             done, total = int(job["cur"]), int(job["end"])
             progress(done, total)
             if until_ready and 0 < total <= done:
                 return
-            if done != last:
-                moved, last = time.monotonic(), done
-            elif time.monotonic() - moved > _STALL_S:
-                raise TimedOut(f"merging {target} makes no progress", safe=_SAFE)
+            stall.at(done)
             sleep(_POLL_S)
 
     def _pivot(self, target: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import libvirt
 
@@ -15,6 +16,10 @@ from lifebuoy.hypervisor import poolxml
 from lifebuoy.hypervisor.poolsetup import refresh
 from lifebuoy.hypervisor.translation import as_ours, code, message, translated
 
+_Result = TypeVar("_Result")
+
+TRIES: Final = 5
+PAUSE_S: Final = 0.2
 _PASSING: Final = re.compile(r"lifebuoy-[0-9a-f]{8}")
 
 
@@ -28,6 +33,16 @@ def pool_over(conn: Any, folder: str) -> Iterator[Any]:
     finally:
         if ours:
             _close(pool, folder)
+
+
+def patiently(step: Callable[[], _Result], tries: int = TRIES) -> _Result:
+    """Another caller may open or close a pool over the same folder just now: try again."""
+    for _ in range(tries - 1):
+        try:
+            return step()
+        except HostTrouble:
+            time.sleep(PAUSE_S)
+    return step()
 
 
 def _close(pool: Any, folder: str) -> None:

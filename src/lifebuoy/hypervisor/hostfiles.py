@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,14 +15,13 @@ from typing import Any, Final, TypeVar
 
 from lifebuoy.errors import BadInput, HostTrouble, NotFound
 from lifebuoy.hypervisor import poolxml, streams
-from lifebuoy.hypervisor.folderpool import pool_over, volume_in
+from lifebuoy.hypervisor.folderpool import patiently, pool_over, volume_in
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.storage import PRIVATE_MODE
 from lifebuoy.hypervisor.translation import translated, translated_io
 
 _Result = TypeVar("_Result")
 _TRIES: Final = 3
-_PAUSE_S: Final = 0.2
 
 
 class HostFiles:
@@ -105,15 +103,9 @@ class HostFiles:
             )
 
     def _patiently(self, step: Callable[[], _Result]) -> _Result:
-        """Another caller may open or close a pool over the same folder just now: try again."""
         if self._link.facts.is_embedded:
             raise HostTrouble("the embedded libvirt reaches only files that this user may open")
-        for _ in range(_TRIES - 1):
-            try:
-                return step()
-            except HostTrouble:
-                time.sleep(_PAUSE_S)
-        return step()
+        return patiently(step, _TRIES)
 
     def _is_local(self) -> bool:
         # The test driver is a play host: its paths are not this machine's, but there are no others.

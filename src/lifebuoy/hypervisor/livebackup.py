@@ -10,14 +10,14 @@ from typing import Any, Final
 import libvirt
 from lxml import etree
 
-from lifebuoy.errors import AgentUnavailable, HostTrouble, LifebuoyError, NoSpace, TimedOut
+from lifebuoy.errors import AgentUnavailable, HostTrouble, LifebuoyError, NoSpace
 from lifebuoy.hypervisor.domain import Domain
+from lifebuoy.hypervisor.stall import STALL_S, Stall
 from lifebuoy.hypervisor.storage import Progress
 from lifebuoy.hypervisor.translation import translated
 from lifebuoy.interruption import sleep
 
 _POLL_S: Final = 0.2
-_STALL_S: Final = 300.0
 _SAFE: Final = "The instance runs on; its disks are as they were."
 
 
@@ -45,14 +45,11 @@ class LiveBackup:
             NoSpace, HostTrouble: the job failed.
             TimedOut: nothing moves any more.
         """
-        moved, last = time.monotonic(), -1
+        stall = Stall("copying the running disks", safe=_SAFE)
         while (job := self._stats()) is not None:
             done, total = int(job.get("disk_processed", 0)), int(job.get("disk_total", 0))
             progress(done, total)
-            if done != last:
-                moved, last = time.monotonic(), done
-            elif time.monotonic() - moved > _STALL_S:
-                raise TimedOut("copying the running disks makes no progress", safe=_SAFE)
+            stall.at(done)
             sleep(_POLL_S)
         self._require_success()
 
@@ -62,7 +59,7 @@ class LiveBackup:
             return
         with suppress(libvirt.libvirtError):  # it ended by itself
             self._raw.abortJob()
-        deadline = time.monotonic() + _STALL_S
+        deadline = time.monotonic() + STALL_S
         while self._stats() is not None and time.monotonic() < deadline:
             time.sleep(_POLL_S)
 

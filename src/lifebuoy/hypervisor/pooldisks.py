@@ -21,14 +21,12 @@ from lifebuoy.hypervisor import imageheader, poolxml, streams
 from lifebuoy.hypervisor.contenthash import ContentHash
 from lifebuoy.hypervisor.diskfiles import Access, DiskFile
 from lifebuoy.hypervisor.diskvolume import cloned, file_of, folder, pool_for
-from lifebuoy.hypervisor.folderpool import pool_over, volume_in
+from lifebuoy.hypervisor.folderpool import PAUSE_S, TRIES, patiently, pool_over, volume_in
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.storage import Progress
 from lifebuoy.hypervisor.translation import as_ours, code, message, translated
 
 _Result = TypeVar("_Result")
-_TRIES: Final = 5
-_PAUSE_S: Final = 0.2
 _POLL_S: Final = 0.5
 _RELEASE_DEADLINE_S: Final = 30.0
 _FOLDERS: Final = frozenset({"dir", "fs", "netfs"})
@@ -47,11 +45,11 @@ class PoolDisks:
         found: dict[str, DiskFile] = {}
         for place in sorted({folder(path) for path in paths}):
             wanted = [path for path in paths if folder(path) == place]
-            found |= self._patiently(partial(self._seen, place, wanted))
+            found |= patiently(partial(self._seen, place, wanted))
         return found
 
     def header(self, path: str) -> bytes:
-        return self._patiently(lambda: self._header(path))
+        return patiently(lambda: self._header(path))
 
     def overlay(self, path: str, base: str, base_format: str, access: Access) -> None:
         name = PurePosixPath(path).name
@@ -99,10 +97,10 @@ class PoolDisks:
         return None  # libvirt has no call for it
 
     def remove(self, path: str) -> None:
-        self._patiently(lambda: self._remove(path))
+        patiently(lambda: self._remove(path))
 
     def free_bytes(self, folder: str) -> int:
-        return self._patiently(lambda: self._free(folder))
+        return patiently(lambda: self._free(folder))
 
     def folder_of(self, pool: str) -> str:
         if pool.startswith("/"):
@@ -189,14 +187,14 @@ class PoolDisks:
         """Make a new file; where a pool was closed under it by another caller, once more."""
         if self.look(path) is not None:
             raise Refused(f"there is a file '{path}' already")
-        for attempt in range(_TRIES):
+        for attempt in range(TRIES):
             try:
                 return make()
             except HostTrouble as error:
                 self.remove(path)
-                if "pool" not in error.message or attempt == _TRIES - 1:
+                if "pool" not in error.message or attempt == TRIES - 1:
                     raise
-                time.sleep(_PAUSE_S)
+                time.sleep(PAUSE_S)
         raise AssertionError
 
     def _remove(self, path: str) -> None:
@@ -209,7 +207,7 @@ class PoolDisks:
                 except libvirt.libvirtError as exc:
                     if "still" not in message(exc) or time.monotonic() > deadline:
                         raise as_ours(exc, f"remove '{path}'") from exc
-                    time.sleep(_PAUSE_S)
+                    time.sleep(PAUSE_S)
 
     def _free(self, folder: str) -> int:
         with (
@@ -244,15 +242,6 @@ class PoolDisks:
                         progress(min(done, total), total)
             finally:
                 conn.close()
-
-    def _patiently(self, step: Callable[[], _Result]) -> _Result:
-        """Another caller may open or close a pool over the same folder just now: try again."""
-        for _ in range(_TRIES - 1):
-            try:
-                return step()
-            except HostTrouble:
-                time.sleep(_PAUSE_S)
-        return step()
 
 
 def _owned(access: Access) -> etree._Element:
