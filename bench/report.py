@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -150,12 +148,3 @@ def record(run: Run) -> dict[str, Any]:
         ],
         "rounds": [asdict(one) for one in run.rounds],
     }
-
-
-def save(run: Run, folder: Path) -> Path:
-    """Write the record below ``folder``, named by the time it began; its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = run.began.replace("-", "").replace(":", "")
-    path = folder / f"bench-{stamp}.json"
-    path.write_text(json.dumps(record(run), indent=1) + "\n", encoding="utf-8")
-    return path

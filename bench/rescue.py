@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import appliance, floor, machine, report, stay
+from bench import appliance, floor, machine, record, report, stay
 from lab import cache, guest, images
 from lab.layout import Layout
 from lifebuoy.errors import Cancelled, LifebuoyError
@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with connect(f"qemu:///embed?root={root}/libvirt", state_dir=root) as host:
             run = _measure(host, root, options, console)
         report.show(run, console)
-        console.print(f"record: {report.save(run, options.output)}", soft_wrap=True)
+        console.print(
+            f"record: {record.keep('rescue', report.record(run), options.output)}", soft_wrap=True
+        )
     except LifebuoyError as error:
         print(f"error: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
         return error.exit_status
@@ -64,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a catalogue whose default image is measured (default: the lab's, built if missing)",
     )
-    parser.add_argument("--output", type=Path, default=Path("bench-output"), help="for the record")
+    parser.add_argument("--output", type=Path, default=record.FOLDER, help="for the record")
     return parser
 
 

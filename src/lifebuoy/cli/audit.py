@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import columns, durable, options
+from lifebuoy.cli import columns, durable, options, output
 from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput
 
@@ -26,14 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[NAME]",
-            help="Only what concerns this instance: name or UUID.",
-            show_default=False,
-        ),
-    ] = None,
+    name: options.OnlyName = None,
     since: Annotated[
         str,
         typer.Option(
@@ -60,7 +51,7 @@ def audit(
         entries = log.entries(connection, since=begin, instance=instance)
         if json:
             for entry in entries:
-                sys.stdout.write(json_.dumps(asdict(entry), ensure_ascii=False) + "\n")
+                sys.stdout.write(output.json_line(entry))
             return
         columns.show(
             ("TIME", "WHO", "EVENT", "OPERATION", "HOST", "INSTANCE", "OUTCOME", "DETAIL"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -77,10 +78,10 @@ def create(
     with session.instance(name) as (found, name):
         kind: Kind[Operation]
         if copy:
-            asked = backup_copy.as_json(backup_copy.CopyRequest(label, keep, pool, freeze))
+            asked = asdict(backup_copy.CopyRequest(label, keep, pool, freeze))
             kind = backup_copy.COPY
         else:
-            asked = backup_create.as_json(backup_create.CreateRequest(label, keep))
+            asked = asdict(backup_create.CreateRequest(label, keep))
             kind = backup_create.CREATE
         operation = done(session, found, kind, name, asked, silent=json, records=on_record)
         made = operation.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ from lifebuoy.errors import PointNotFound, Refused
 from lifebuoy.operations import backup_delete, backup_list, backup_restore
 from lifebuoy.operations.backup_delete import Deletion
 from lifebuoy.operations.backup_site import Site
+from lifebuoy.operations.context import Context
 
 _WORDS = {
     ChangeKind.DROP: "throw away",
@@ -59,7 +61,7 @@ def restore(context: typer.Context, id: PointId, json: options.Json = False) -> 
     with at_point(session, id) as (found, book, point):
         domain = instance_of(found, book)
         name = domain.name
-        asked = backup_restore.as_json(backup_restore.RestoreRequest(point.id))
+        asked = asdict(backup_restore.RestoreRequest(point.id))
         done(session, found, backup_restore.RESTORE, name, asked, silent=json)
     if json:
         output.print_json({"instance": name, "action": "restore", "id": point.id})
@@ -76,7 +78,7 @@ def undo(context: typer.Context, name: options.Name, json: options.Json = False)
     """
     session = of(context)
     with session.instance(name) as (found, name):
-        asked = backup_restore.as_json(backup_restore.RestoreRequest())
+        asked = asdict(backup_restore.RestoreRequest())
         done(session, found, backup_restore.UNDO, name, asked, silent=json)
     if json:
         output.print_json({"instance": name, "action": "undo"})
@@ -126,8 +128,7 @@ def _delete(
             _print(plan)
             if not ask.agreed(f"Delete backup point {point.id} of '{name}' for good?"):
                 raise typer.Abort
-        request = backup_delete.DeleteRequest((point.id,), later)
-        asked = backup_delete.as_json(request)
+        asked = asdict(backup_delete.DeleteRequest((point.id,), later))
         try:
             operation = done(session, found, backup_delete.DELETE, name, asked, silent=as_json)
             left = int(operation.result()["left"])
@@ -145,10 +146,9 @@ def _go_on(session: Session, id: str, later: bool, *, as_json: bool) -> bool:
         if book is None:
             return False
         name = instance_of(found, book).name
-        asked = backup_delete.as_json(backup_delete.DeleteRequest((), later))
-        left = done(session, found, backup_delete.TIDY, name, asked, silent=as_json).result()
+        left = _tidied(session, found, name, later, silent=as_json)
     full = next(one for one in book.leaving if one.startswith(id))
-    _tell(name, "delete", int(left["left"]), full, as_json=as_json)
+    _tell(name, "delete", left, full, as_json=as_json)
     return True
 
 
@@ -161,9 +161,15 @@ def tidy(
         uuid = found.host.domain(name).uuid
         if not backup_list.listing(found.host, uuid):
             raise Refused(f"'{name}' has no backup points, and nothing is left to be merged")
-        asked = backup_delete.as_json(backup_delete.DeleteRequest((), later))
-        left = done(session, found, backup_delete.TIDY, name, asked, silent=json).result()
-    _tell(name, "tidy", int(left["left"]), "", as_json=json)
+        left = _tidied(session, found, name, later, silent=json)
+    _tell(name, "tidy", left, "", as_json=json)
+
+
+def _tidied(session: Session, context: Context, name: str, later: bool, *, silent: bool) -> int:
+    """Merge what can be merged; how many merges are left."""
+    asked = asdict(backup_delete.DeleteRequest((), later))
+    operation = done(session, context, backup_delete.TIDY, name, asked, silent=silent)
+    return int(operation.result()["left"])
 
 
 def _finished(session: Session, id: str, *, as_json: bool) -> bool:

@@ -13,12 +13,12 @@ from lifebuoy.backup.book import Book, Point
 from lifebuoy.cli import durable, progress
 from lifebuoy.cli.session import Session
 from lifebuoy.errors import AmbiguousInstance, InstanceNotFound, LifebuoyError, PointNotFound
+from lifebuoy.hosts.fleet import Fleet
 from lifebuoy.hypervisor import Domain, Host
-from lifebuoy.operations import backup_list, lock
+from lifebuoy.operations import backup_list, unrecorded
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.operation import JsonObject, Kind, OperationT, Work
-from lifebuoy.operations.runner import run
 
 if TYPE_CHECKING:
     from lifebuoy.store.records import Record
@@ -67,7 +67,7 @@ def at_point(session: Session, ref: str) -> Iterator[tuple[Context, Book, Point]
             yield (found, *backup_list.find(found.host, id))
         return
     with session.fleet() as fleet:
-        name = host or _where(session, id)
+        name = host or _where(fleet, id)
         found = session.context_of(fleet.host(name))
         yield (found, *backup_list.find(found.host, id))
 
@@ -93,14 +93,10 @@ def done(
             with progress.shown(silent=silent) as view:
                 return opened.perform(context, kind, name, request, view)
         domain = context.host.domain(name)
-        with (
-            lock.held(context.host.store, domain.uuid, name, kind.doing),
-            progress.shown(silent=silent) as view,
-        ):
+        with progress.shown(silent=silent) as view:
             operation = kind.make(Work(context, domain.uuid, request, progress=view.upload))
-            operation.begin()
-            run(operation.steps(), view)
-            return operation
+            with unrecorded.done(context, domain, kind, operation, view):
+                return operation
 
 
 def unfinished_deletion(opened: durable.OnRecord, context: Context, id: str) -> Record | None:
@@ -160,10 +156,9 @@ def instance_of(context: Context, book: Book) -> Domain:
     return found
 
 
-def _where(session: Session, id: str) -> str:
+def _where(fleet: Fleet, id: str) -> str:
     """The one host that has a point of that id."""
-    with session.fleet() as fleet:
-        answers = fleet.ask(lambda host: _has(host, id))
+    answers = fleet.ask(lambda host: _has(host, id))
     there = [answer.place.name for answer in answers if answer.value]
     if len(there) > 1:
         raise AmbiguousInstance(

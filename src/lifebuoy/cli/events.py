@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_text
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,14 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def events(
     context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[NAME]",
-            help="Only what concerns this instance: name or UUID.",
-            show_default=False,
-        ),
-    ] = None,
+    name: options.OnlyName = None,
     follow: Annotated[
         bool, options.flag("--follow", "-f", help="Go on until Ctrl-C, as things happen.")
     ] = False,
@@ -119,8 +110,8 @@ def _follow(
 
 def _print(entry: Entry, *, as_json: bool) -> None:
     if as_json:
-        line = json_text.dumps(asdict(entry), ensure_ascii=False)
+        line = output.json_line(entry)
     else:
-        line = output.clean(f"{entry.time[:19]}Z {entry.host}/{entry.name}: {entry.detail}")
-    sys.stdout.write(line + "\n")
+        line = output.clean(f"{entry.time[:19]}Z {entry.host}/{entry.name}: {entry.detail}") + "\n"
+    sys.stdout.write(line)
     sys.stdout.flush()

@@ -25,6 +25,14 @@ Name = Annotated[
         show_default=False,
     ),
 ]
+OnlyName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="Only what concerns this instance: name or UUID.",
+        show_default=False,
+    ),
+]
 Json = Annotated[
     bool,
     flag("--json", help="Print the result as JSON (docs/json.md); errors are JSON on stderr."),

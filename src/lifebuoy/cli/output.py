@@ -57,6 +57,11 @@ def as_json(value: object) -> str:
     return json.dumps(_plain(value), indent=2, ensure_ascii=False)
 
 
+def json_line(value: object) -> str:
+    """``value`` as one line of JSON text."""
+    return json.dumps(_plain(value), ensure_ascii=False) + "\n"
+
+
 def facts(rows: Iterable[tuple[str, object]]) -> None:
     """Lines of 'name  value'; rows without a value are left out."""
     shown = [(name, clean(str(value))) for name, value in rows if value not in (None, "")]

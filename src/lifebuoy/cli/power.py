@@ -15,6 +15,7 @@ from lifebuoy.model import BootVerdict
 from lifebuoy.operations import power
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.operation import JsonObject, Kind, OperationT
+from lifebuoy.operations.unrecorded import told_plainly
 
 
 def register(app: typer.Typer) -> None:
@@ -148,5 +149,5 @@ def _performed(
 ) -> OperationT:
     """Done on record. One step needs no list of steps; what was left by others shows its own."""
     opened.clear(context, kind, name, silent=json)
-    with power.told_plainly(), progress.shown(silent=True) as view:
+    with told_plainly(), progress.shown(silent=True) as view:
         return opened.perform(context, kind, name, request, view)

@@ -8,7 +8,7 @@ from lifebuoy.cli import access, ask, options, output, progress
 from lifebuoy.cli.durable import on_record_if_possible
 from lifebuoy.cli.session import of
 from lifebuoy.operations import password as operation
-from lifebuoy.operations.power import told_plainly
+from lifebuoy.operations.unrecorded import told_plainly
 from lifebuoy.policy import check_password
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import os
 import signal
 import socket
@@ -129,7 +128,7 @@ class _Teller:
         with self._lock:
             if self._as_json:
                 facts = {"time": time, "subject": subject, "event": event, **more}
-                sys.stdout.write(json_text.dumps(facts, ensure_ascii=False) + "\n")
+                sys.stdout.write(output.json_line(facts))
             else:
                 sys.stdout.write(output.clean(f"{time} {subject or 'host'}: {event}") + "\n")
             sys.stdout.flush()

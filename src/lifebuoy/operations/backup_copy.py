@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -14,15 +14,14 @@ from lifebuoy.hypervisor import Progress
 from lifebuoy.hypervisor.livebackup import LiveBackup
 from lifebuoy.model import Action, InstanceState, RunState
 from lifebuoy.operations.backup_making import (
-    MADE,
     MARGIN_BYTES,
-    Making,
+    PointOperation,
     check_wanted,
     require_quota,
     require_usable,
 )
-from lifebuoy.operations.backup_site import Site, access_of
-from lifebuoy.operations.operation import JsonObject, Kind, Work
+from lifebuoy.operations.backup_site import access_of
+from lifebuoy.operations.operation import Kind, Work
 from lifebuoy.operations.runner import Step
 
 _AGENT_S: Final = 5.0
@@ -39,15 +38,12 @@ class CopyRequest:
     freeze: bool = True
 
 
-class Copying:
-    """One copying under way. ``state`` says where to, and whether the instance runs."""
+class Copying(PointOperation):
+    """One copying under way. ``state`` also says where to, and whether the instance runs."""
 
     def __init__(self, work: Work) -> None:
-        self._work = work
-        self._domain = work.context.host.domain(work.instance)
-        self._site = Site(work.context.host, self._domain)
         self._request = CopyRequest(**work.request)
-        self.state: JsonObject = {}
+        super().__init__(work, self._request)
 
     def begin(self) -> None:
         """All refusals, and the point's id, time and place."""
@@ -61,39 +57,19 @@ class Copying:
             require_quota(self._site, book, self._request, size)
         if running:
             self._require_live()
-        context = self._work.context
-        self.state = {
-            "id": context.new_session()[:8],
-            "created": context.timestamp(),
-            "folder": folder,
-            "running": running,
-        }
+        self.state = {**self._new_point(), "folder": folder, "running": running}
 
     def steps(self) -> list[Step]:
         """In order; nothing of the instance is changed by any."""
         making = self._making
-        steps = [
+        return [
             Step("note the backup point", self._note, self._take_back),
             Step("copy the UEFI variables", making.keep_nvram),
             Step("copy the disks", self._copy),
             Step("read the copies once", self._read),
             Step("finish the list", making.finish),
+            *self._thinning(),
         ]
-        if self._request.keep:
-            steps.append(Step("remove the oldest points", making.thin_out, onward=MADE))
-        return steps
-
-    def result(self) -> JsonObject:
-        """The new point's id."""
-        return {"id": self.state["id"], "created": self.state["created"]}
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    @property
-    def _making(self) -> Making:
-        id, created = str(self.state["id"]), str(self.state["created"])
-        return Making(self._site, self._request, self._work.progress, id, created)
 
     def _require_room(self, content: Content, files: Mapping[str, File], folder: str) -> int:
         """Room for all that the disks hold, through all their layers; how much that is."""
@@ -250,13 +226,4 @@ class Copying:
         return "their SHA-256 is noted"
 
 
-def _make(work: Work) -> Copying:
-    return Copying(work)
-
-
-COPY: Final = Kind("backup-copy", 1, "copy the disks to a backup point", _make)
-
-
-def as_json(request: CopyRequest) -> JsonObject:
-    """The request as an operation carries it."""
-    return asdict(request)
+COPY: Final = Kind("backup-copy", 1, "copy the disks to a backup point", Copying)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lifebuoy.backup import turns
@@ -11,16 +11,14 @@ from lifebuoy.backup.book import Change, Content, File, Point, PointKind
 from lifebuoy.errors import NotAllowed
 from lifebuoy.model import Action, InstanceState
 from lifebuoy.operations.backup_making import (
-    MADE,
     OVERLAY_BYTES,
-    Making,
+    PointOperation,
     check_wanted,
     require_quota,
     require_usable,
     room_for_overlays,
 )
-from lifebuoy.operations.backup_site import Site
-from lifebuoy.operations.operation import JsonObject, Kind, Work
+from lifebuoy.operations.operation import Kind, Work
 from lifebuoy.operations.runner import Step
 
 
@@ -32,19 +30,15 @@ class CreateRequest:
     keep: int = 0
 
 
-class Creating:
+class Creating(PointOperation):
     """One freezing under way."""
 
     def __init__(self, work: Work) -> None:
-        self._work = work
-        self._domain = work.context.host.domain(work.instance)
-        self._site = Site(work.context.host, self._domain)
-        self._request = CreateRequest(**work.request)
-        self.state: JsonObject = {}
+        super().__init__(work, CreateRequest(**work.request))
 
     def begin(self) -> None:
         """All refusals, and the point's id and time."""
-        check_wanted(self._request)
+        check_wanted(self._wanted)
         state = require_usable(self._domain, Action.BACKUP_CREATE)
         if state is InstanceState.RUNNING:
             raise NotAllowed(
@@ -55,35 +49,20 @@ class Creating:
         if book.pending is None:
             files = self._site.layer_now(book)
             self._site.require_room(room_for_overlays(files.values()))
-            require_quota(self._site, book, self._request, OVERLAY_BYTES * len(files))
-        context = self._work.context
-        self.state = {"id": context.new_session()[:8], "created": context.timestamp()}
+            require_quota(self._site, book, self._wanted, OVERLAY_BYTES * len(files))
+        self.state = self._new_point()
 
     def steps(self) -> list[Step]:
         """In order; the switch of the definition is the one moment that counts."""
         making = self._making
-        steps = [
+        return [
             Step("note the backup point", self._note, making.take_back),
             Step("copy the UEFI variables", making.keep_nvram),
             Step("make overlays for the disks", self._make_overlays),
             Step("switch the definition", self._switch, self._switch_back),
             Step("finish the list", making.finish),
+            *self._thinning(),
         ]
-        if self._request.keep:
-            steps.append(Step("remove the oldest points", making.thin_out, onward=MADE))
-        return steps
-
-    def result(self) -> JsonObject:
-        """The new point's id."""
-        return {"id": self.state["id"], "created": self.state["created"]}
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    @property
-    def _making(self) -> Making:
-        id, created = str(self.state["id"]), str(self.state["created"])
-        return Making(self._site, self._request, self._work.progress, id, created)
 
     def _note(self) -> str:
         return self._making.note(PointKind.FROZEN, self._planned)
@@ -108,13 +87,4 @@ class Creating:
             self._site.switch(replace(change.goal, active=below))
 
 
-def _make(work: Work) -> Creating:
-    return Creating(work)
-
-
-CREATE: Final = Kind("backup-create", 1, "make a backup point", _make)
-
-
-def as_json(request: CreateRequest) -> JsonObject:
-    """The request as an operation carries it."""
-    return asdict(request)
+CREATE: Final = Kind("backup-create", 1, "make a backup point", Creating)

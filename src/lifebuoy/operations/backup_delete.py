@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -170,14 +170,5 @@ def _content(book: Book) -> Content:
     return book.content
 
 
-def _make(work: Work) -> Deleting:
-    return Deleting(work)
-
-
-DELETE: Final = Kind("backup-delete", 1, "delete a backup point", _make)
-TIDY: Final = Kind("backup-tidy", 1, "merge what backup points have left", _make)
-
-
-def as_json(request: DeleteRequest) -> JsonObject:
-    """The request as an operation carries it."""
-    return asdict(request)
+DELETE: Final = Kind("backup-delete", 1, "delete a backup point", Deleting)
+TIDY: Final = Kind("backup-tidy", 1, "merge what backup points have left", Deleting)

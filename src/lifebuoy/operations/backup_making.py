@@ -14,12 +14,14 @@ from lifebuoy.hypervisor import Domain, Progress
 from lifebuoy.model import Action, InstanceState
 from lifebuoy.operations import backup_merge
 from lifebuoy.operations.backup_site import Site, gone
+from lifebuoy.operations.operation import JsonObject, Work
+from lifebuoy.operations.runner import Step
 from lifebuoy.policy import require
 from lifebuoy.rescue import record
 
 OVERLAY_BYTES: Final = 1 << 20  # each, at first
 MARGIN_BYTES: Final = 16 << 20
-MADE: Final = "The backup point was made; merging is gone on with by the next call."
+_MADE: Final = "The backup point was made; merging is gone on with by the next call."
 _NAME_MAX: Final = 80
 
 
@@ -188,6 +190,39 @@ class Making:
             self._site.write(replace(book, content=left, leaving=(*book.leaving, *old)))
         backup_merge.tidy_up(self._site, self._progress, later=True)
         return f"{len(old)} removed" if old else "none"
+
+
+class PointOperation:
+    """What the two ways of making a point share: ``state`` holds the point's id and time."""
+
+    def __init__(self, work: Work, request: Wanted) -> None:
+        self._work = work
+        self._domain = work.context.host.domain(work.instance)
+        self._site = Site(work.context.host, self._domain)
+        self._wanted = request
+        self.state: JsonObject = {}
+
+    def result(self) -> JsonObject:
+        """The new point's id and time."""
+        return {"id": self.state["id"], "created": self.state["created"]}
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    @property
+    def _making(self) -> Making:
+        id, created = str(self.state["id"]), str(self.state["created"])
+        return Making(self._site, self._wanted, self._work.progress, id, created)
+
+    def _new_point(self) -> JsonObject:
+        context = self._work.context
+        return {"id": context.new_session()[:8], "created": context.timestamp()}
+
+    def _thinning(self) -> list[Step]:
+        """The last step, where points beyond some number are to go."""
+        if not self._wanted.keep:
+            return []
+        return [Step("remove the oldest points", self._making.thin_out, onward=_MADE)]
 
 
 class _Plan(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from lifebuoy.backup import definition, settling, shelf, turns
@@ -213,14 +213,5 @@ def _content(book: Book) -> Content:
     return book.content
 
 
-def _make(work: Work) -> Restoring:
-    return Restoring(work)
-
-
-RESTORE: Final = Kind("backup-restore", 1, "go back to a backup point", _make)
-UNDO: Final = Kind("backup-undo", 1, "undo going back to a backup point", _make)
-
-
-def as_json(request: RestoreRequest) -> JsonObject:
-    """The request as an operation carries it."""
-    return asdict(request)
+RESTORE: Final = Kind("backup-restore", 1, "go back to a backup point", Restoring)
+UNDO: Final = Kind("backup-undo", 1, "undo going back to a backup point", Restoring)

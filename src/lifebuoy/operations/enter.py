@@ -6,12 +6,12 @@ from typing import Final
 
 from lifebuoy.hypervisor import Progress
 from lifebuoy.model import StopMode
-from lifebuoy.operations import lock
+from lifebuoy.operations import unrecorded
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.entering import Entered, Entering
 from lifebuoy.operations.operation import JsonObject, Kind, Work, no_progress
 from lifebuoy.operations.plan import EnterRequest, plan
-from lifebuoy.operations.runner import Listener, nobody, run
+from lifebuoy.operations.runner import Listener, nobody
 from lifebuoy.operations.seeding import Secrets
 
 NAME: Final = "rescue-enter"
@@ -32,11 +32,9 @@ def enter(
     """
     checked = plan(context, request)
     domain = context.host.domain(request.name)
-    with lock.held(context.host.store, domain.uuid, domain.name, ENTER.doing):
-        secrets = Secrets.of(request, checked)
-        entering = Entering(Work(context, domain.uuid, packed(request), secrets, upload), request)
-        entering.begin()
-        run(entering.steps(), listener)
+    secrets = Secrets.of(request, checked)
+    entering = Entering(Work(context, domain.uuid, packed(request), secrets, upload), request)
+    with unrecorded.done(context, domain, ENTER, entering, listener):
         return entering.outcome()
 
 

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from lifebuoy.model import Action, ChangePolicy, Phase
-from lifebuoy.operations import lock
+from lifebuoy.operations import lock, unrecorded
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.leaving import LeaveRequest, Leaving, Left, require_stay
 from lifebuoy.operations.operation import JsonObject, Kind, Work
-from lifebuoy.operations.runner import Listener, nobody, run
+from lifebuoy.operations.runner import Listener, nobody
 from lifebuoy.policy import require
 
 NAME: Final = "rescue-exit"
@@ -33,13 +33,9 @@ def leave(context: Context, request: LeaveRequest, listener: Listener = nobody) 
     stay = require_stay(domain)
     if stay.phase is not Phase.RESCUE and lock.holder(host.store, domain.uuid) is not None:
         require(Action.EXIT_RESCUE, stay.phase.state, domain.name)
-    with lock.held(host.store, domain.uuid, domain.name, LEAVE.doing):
-        leaving = Leaving(Work(context, domain.uuid, packed(request)), request)
-        leaving.begin()  # looks again: somebody else may have left until the lock was ours
-        try:
-            run(leaving.steps(), listener)
-        finally:
-            leaving.close()
+    # It looks again: somebody else may have left until the lock was ours.
+    leaving = Leaving(Work(context, domain.uuid, packed(request)), request)
+    with unrecorded.done(context, domain, LEAVE, leaving, listener):
         return leaving.outcome()
 
 

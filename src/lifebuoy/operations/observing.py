@@ -38,8 +38,13 @@ def look(database: Database, host: Host, instances: Iterable[str] | None = None)
         known = set(observations.at(connection, daemon))
     chosen = None if instances is None else set(instances)
     domains = host.domains() if chosen is None else list(_found(host, chosen))
-    sights = {domain.uuid: sight_of(domain) for domain in domains}
-    stranded = {domain.uuid for domain in domains if _is_stranded(host, domain)}
+    sights: dict[str, Sight] = {}
+    stranded: set[str] = set()
+    for domain in domains:
+        sight, half_way = _sight_of(domain)
+        sights[domain.uuid] = sight
+        if half_way and lock.holder(host.store, domain.uuid) is None:
+            stranded.add(domain.uuid)
     with database.writing() as connection:
         before = observations.at(connection, daemon)
         ours = observations.worked_on(connection, daemon)
@@ -76,8 +81,12 @@ def differences(before: Sight | None, after: Sight | None) -> list[str]:
     return found
 
 
-def sight_of(domain: Domain) -> Sight:
-    """How an instance looks now; neither secrets nor our mark are part of its fingerprint."""
+def _sight_of(domain: Domain) -> tuple[Sight, bool]:
+    """How an instance looks now, and whether it is half-way into or out of rescue mode.
+
+    Neither secrets nor our mark are part of its fingerprint.
+    """
+    stay = None
     try:
         stay = record.read(domain)
         state = str(record.state_of(domain, stay))
@@ -87,7 +96,8 @@ def sight_of(domain: Domain) -> Sight:
     run_state = "" if state in own else f", {domain.run_state()}"
     text = changes.settled(definition.original_of(domain.xml()))
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Sight(domain.uuid, domain.name, state + run_state, digest)
+    half_way = stay is not None and stay.phase is not Phase.RESCUE
+    return Sight(domain.uuid, domain.name, state + run_state, digest), half_way
 
 
 def _news(
@@ -101,15 +111,6 @@ def _news(
         found.append("it is half-way into or out of rescue mode, and nobody is at work on it")
     for words in found:
         yield shown.name if shown else "", words
-
-
-def _is_stranded(host: Host, domain: Domain) -> bool:
-    try:
-        stay = record.read(domain)
-    except StayUnreadable:
-        return False
-    half_way = stay is not None and stay.phase is not Phase.RESCUE
-    return half_way and lock.holder(host.store, domain.uuid) is None
 
 
 def _found(host: Host, instances: Iterable[str]) -> Iterable[Domain]:

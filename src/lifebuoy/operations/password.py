@@ -9,11 +9,10 @@ from typing import Final
 from lifebuoy.errors import AgentUnavailable, HostTrouble, NotAllowed
 from lifebuoy.hypervisor import Domain
 from lifebuoy.model import InstanceState, Stay
-from lifebuoy.operations import lock
+from lifebuoy.operations import unrecorded
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.operation import JsonObject, Kind, Work
-from lifebuoy.operations.power import told_plainly
-from lifebuoy.operations.runner import Step, run
+from lifebuoy.operations.runner import Step
 from lifebuoy.policy import check_password
 from lifebuoy.rescue import access as ways
 from lifebuoy.rescue import record
@@ -54,12 +53,7 @@ def change(context: Context, name: str, password: str) -> PasswordChanged:
     check_password(password)
     domain = context.host.domain(name)
     changing = Changing(Work(context, domain.uuid, {}, Secret(password)))
-    with (
-        told_plainly(),
-        lock.held(context.host.store, domain.uuid, domain.name, PASSWORD.doing),
-    ):
-        changing.begin()
-        run(changing.steps())
+    with unrecorded.told_plainly(), unrecorded.done(context, domain, PASSWORD, changing):
         return changing.outcome()
 
 

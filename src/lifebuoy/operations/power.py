@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from lifebuoy.errors import BadInput, ConsentNeeded, HostTrouble, Refused, StepFailed
+from lifebuoy.errors import BadInput, ConsentNeeded, HostTrouble, Refused
 from lifebuoy.hypervisor import Domain, SerialConsole
 from lifebuoy.model import Action, BootVerdict, RunState, StopMode
-from lifebuoy.operations import boot, lock
+from lifebuoy.operations import boot, unrecorded
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.operation import JsonObject, Kind, Operation, Work
 from lifebuoy.operations.plan import FORCED_TEXT, require_acceleration
-from lifebuoy.operations.runner import Step, run
+from lifebuoy.operations.runner import Step
 from lifebuoy.operations.stopping import stop as stop_domain
 from lifebuoy.policy import require
 from lifebuoy.rescue import record
@@ -230,21 +228,8 @@ def _work(context: Context, name: str, request: JsonObject) -> Work:
 def _now(context: Context, name: str, kind: Kind[Any], operation: Operation) -> None:
     """Do it under the instance's lock, not on record."""
     domain = context.host.domain(name)
-    with told_plainly(), lock.held(context.host.store, domain.uuid, domain.name, kind.doing):
-        operation.begin()
-        try:
-            run(operation.steps())
-        finally:
-            operation.close()
-
-
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """Where there is one step only, its error says all."""
-    try:
-        yield
-    except StepFailed as error:
-        raise error.cause from error
+    with unrecorded.told_plainly(), unrecorded.done(context, domain, kind, operation):
+        pass  # nothing more is asked of it under the lock
 
 
 def _allowed(context: Context, name: str, action: Action) -> Domain:
