@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,3 +64,21 @@ def test_no_option_takes_a_password_on_the_command_line() -> None:
 def test_the_version_is_told() -> None:
     result = CliRunner().invoke(app, ["--version"])
     assert (result.exit_code, result.output.strip()) == (0, f"lifebuoy {__version__}")
+
+
+def test_a_plain_command_loads_no_library_that_it_does_not_use() -> None:
+    heavy = {
+        "cryptography",
+        "dbos",
+        "paramiko",
+        "passlib",
+        "PIL",
+        "pycdlib",
+        "sqlalchemy",
+        "tomlkit",
+    }
+    script = f"import sys, lifebuoy.cli.app; print({heavy} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"

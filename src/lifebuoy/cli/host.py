@@ -16,7 +16,6 @@ from lifebuoy.hosts.fleet import Answer
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.hypervisor import CheckItem
 from lifebuoy.operations.check import check, passed, without_host
-from lifebuoy.settings.editing import add_host, remove_host
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -72,6 +71,8 @@ def add(
     """
     session = of(context)
     place = Place(require_name(name), require_uri(uri), pool)
+    from lifebuoy.settings.editing import add_host  # the TOML writer: only where it is needed
+
     add_host(session.config_path, place)
     if json:
         output.print_json({"host": place})
@@ -97,6 +98,8 @@ def list_(context: typer.Context, json: options.Json = False) -> None:
 @app.command("remove", epilog="Example:\n\n$ lifebuoy host remove web")
 def remove(context: typer.Context, name: HostName, json: options.Json = False) -> None:
     """Forget a host. Nothing on it is touched; what is in rescue mode there stays so."""
+    from lifebuoy.settings.editing import remove_host
+
     remove_host(of(context).config_path, name)
     if json:
         output.print_json({"host": {"name": name}})

@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.syntax import Syntax
-
 from lifebuoy.cli import output
 from lifebuoy.errors import BadInput
 from lifebuoy.operations.enter import Entered
@@ -46,6 +44,8 @@ def read(path: Path) -> Script:
 
 def preview(script: Script) -> None:
     """Show what would be run."""
+    from rich.syntax import Syntax  # loads a highlighter of all languages
+
     text = script.content.decode(errors="replace")
     output.note(f"{script.name}, {len(script.content)} bytes, sha256 {script.sha256}:")
     output.err().print(Syntax(_visible(text), "bash", background_color="default"))
