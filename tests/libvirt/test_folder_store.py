@@ -120,3 +120,27 @@ def race(store: FolderStore, name: str) -> None:
     for thread in threads:
         thread.join()
     assert len(won) == 1 and store.read(name) == won[0]
+
+
+def test_what_others_remove_meanwhile_is_not_in_the_way_of_a_look(store: FolderStore) -> None:
+    """Locks come and go; a look at one instance's meets those of all others."""
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            for number in range(20):
+                store.claim(f"lock-{number}", b"x")
+            for number in range(20):
+                store.remove(f"lock-{number}", wipe=False)
+
+    others = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(5000):
+            store.list()
+            store.find("lock-7")
+    finally:
+        stop.set()
+        for other in others:
+            other.join()

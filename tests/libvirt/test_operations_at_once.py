@@ -100,7 +100,7 @@ def test_what_a_dead_worker_left_is_gone_on_with_by_another_at_that_step(
         subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(2)
     ]
     try:
-        assert until(lambda: recorded(database) == {"done": 1}, 60)
+        assert until(lambda: recorded(database) == {"done": 1}, 60), recorded(database)
         codes = [worker.poll() for worker in workers]
         assert sorted(codes, key=str) == [9, None]
     finally:
@@ -125,7 +125,7 @@ def test_fifty_that_wait_are_shared_by_two_workers_and_each_is_done_once(
         subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(2)
     ]
     try:
-        assert until(lambda: recorded(database) == {"done": 50}, 90)
+        assert until(lambda: recorded(database) == {"done": 50}, 90), recorded(database)
         for worker in workers:
             worker.communicate(timeout=20)  # its standard input ends, and so does it
             assert worker.returncode == 0

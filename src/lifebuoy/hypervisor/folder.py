@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,15 +67,13 @@ class FolderStore:
 
     def find(self, name: str) -> MediaFile | None:
         check_name(name)
-        path = self._folder / name
-        return MediaFile(name, str(path), path.stat().st_size) if path.is_file() else None
+        return _seen(self._folder / name)
 
     def list(self) -> list[MediaFile]:
-        return [
-            MediaFile(path.name, str(path), path.stat().st_size)
-            for path in sorted(self._folder.iterdir())
-            if path.is_file() and not path.name.startswith(".")
-        ]
+        with translated_io(f"list {self.location}"):
+            paths = sorted(self._folder.iterdir())
+        found = (_seen(path) for path in paths if not path.name.startswith("."))
+        return [media for media in found if media is not None]
 
     def read(self, name: str) -> bytes:
         return self._read(name, -1)
@@ -153,6 +152,16 @@ class _Draft:
         except FileExistsError:
             return False
         return True
+
+
+def _seen(path: Path) -> MediaFile | None:
+    """The file there; None if there is none, also if somebody has removed it just now."""
+    with translated_io(f"look at {path}"):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
+    return MediaFile(path.name, str(path), found.st_size) if stat.S_ISREG(found.st_mode) else None
 
 
 def _copy(source: BinaryIO, out: BinaryIO, total: int, progress: Progress | None) -> None:
