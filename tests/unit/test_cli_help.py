@@ -72,7 +72,6 @@ def test_a_plain_command_loads_no_library_that_it_does_not_use() -> None:
         "dbos",
         "paramiko",
         "passlib",
-        "PIL",
         "pycdlib",
         "sqlalchemy",
         "tomlkit",
