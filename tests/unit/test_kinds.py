@@ -26,7 +26,7 @@ from lifebuoy.operations.power import packed as stop_packed
 #: What each released version of a kind does when it does all it can. When steps change, raise the
 #: version of the kind and write the new names here.
 STEPS: Final = {
-    ("rescue-enter", 1): [
+    ("rescue-enter", 2): [
         "note what was",
         "place the rescue image",
         "prepare the password and keys",

@@ -86,6 +86,29 @@ class OnRecord:
         domain = context.host.domain(name)
         return asking.perform(self.engine, context, kind, domain, request, asker(view), secret)
 
+    def hand_over(
+        self,
+        context: Context,
+        kind: Kind[Any],
+        name: str,
+        request: JsonObject,
+        view: progress.View,
+        secret: object,
+        *,
+        after: str,
+    ) -> Record:
+        """Do an operation up to a step, and leave the rest to a worker.
+
+        Raises:
+            LifebuoyError: see ``operations.asking.hand_over``.
+        """
+        from lifebuoy.operations import asking
+
+        domain = context.host.domain(name)
+        return asking.hand_over(
+            self.engine, context, kind, domain, request, asker(view), secret, after=after
+        )
+
     @property
     def engine(self) -> Engine:
         """What runs operations in this process."""

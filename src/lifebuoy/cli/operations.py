@@ -18,6 +18,7 @@ from lifebuoy.operations.operation import JsonObject, Kind
 if TYPE_CHECKING:
     from lifebuoy.operations.history import Account
     from lifebuoy.store import Database
+    from lifebuoy.store.records import Record
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -167,15 +168,32 @@ def queued(
     as_json: bool,
 ) -> None:
     """Write an operation down for a worker, and say how to see it."""
-    from lifebuoy.operations import asking, history
+    from lifebuoy.operations import asking
 
     database = durable.database(session)
     who = durable.who(os.environ)
     record = asking.submit(database, context, kind, context.host.domain(name), request, who)
+    tell_waiting(session, database, record, as_json=as_json)
+
+
+def tell_waiting(
+    session: Session,
+    database: Database,
+    record: Record,
+    *,
+    as_json: bool,
+    password: str | None = None,
+) -> None:
+    """Say that an operation waits for a worker; ``password``, if we made one up, this once."""
+    from lifebuoy.operations import history
+
     if as_json:
-        output.print_json({"operation": view.account(history.account(database, record.id))})
+        facts = {"operation": view.account(history.account(database, record.id))}
+        output.print_json(facts | ({"password": password} if password else {}))
         return
     output.say(f"Operation {record.id} waits for a worker: {record.kind} '{record.name}'.")
+    if password:
+        output.facts([("password", f"{password}   (shown this once)")])
     output.note(session.command("operations", "watch", record.id))
 
 

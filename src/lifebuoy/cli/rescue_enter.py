@@ -11,11 +11,12 @@ import typer
 
 from lifebuoy.cli import ask, dry_run, durable, entered, options, output, progress, script
 from lifebuoy.cli.complete import image_ids
+from lifebuoy.cli.operations import tell_waiting
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import BadInput, Refused
 from lifebuoy.model import StopMode
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.enter import ENTER, Entered, Secrets, packed
+from lifebuoy.operations.enter import ENTER, SEEDED, Entered, Secrets, packed
 from lifebuoy.operations.plan import EnterRequest, check_input, plan
 
 _EPILOG = """Examples:
@@ -98,6 +99,14 @@ def enter_(
     only_show: Annotated[
         bool, options.flag("--dry-run", help="Check everything, show what would change, end.")
     ] = False,
+    queue: Annotated[
+        bool,
+        options.flag(
+            "--queue",
+            help="Hand image, password and keys over to the host, and leave the rest to a worker "
+            "(lifebuoy worker); see it with lifebuoy operations watch.",
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Boot an instance's rescue system, its own disks attached and untouched.
@@ -115,6 +124,8 @@ def enter_(
     to_run = script.read(run) if run else None
     if to_run and not wait:
         raise BadInput("--run needs the rescue system to be ready: not with --no-wait")
+    if to_run and queue:
+        raise BadInput("a script is not left lying about for a worker: no --run with --queue")
     request = EnterRequest(
         name=name,
         # stands in where none is known yet: for the checks, which come before the questions
@@ -149,14 +160,18 @@ def enter_(
             )
         elif to_run and not json:
             output.note(f"script: {to_run.name}, sha256 {to_run.sha256}")
+        made_up = request.password if generate_password else None
+        secrets = Secrets.of(request, plan(found, request))
+        asked = packed(request)
+        if queue:
+            with progress.shown(silent=json) as view:
+                left = opened.hand_over(found, ENTER, name, asked, view, secrets, after=SEEDED)
+            tell_waiting(session, opened.database, left, as_json=json, password=made_up)
+            return
         with progress.shown(silent=json) as view:
-            secrets = Secrets.of(request, plan(found, request))
-            entering = opened.perform(found, ENTER, name, packed(request), view, secrets)
-            result = entering.outcome()
+            result = opened.perform(found, ENTER, name, asked, view, secrets).outcome()
     log = script.keep(session.state_dir, result, to_run) if to_run else None
-    outcome = entered.Outcome(
-        result, request.name, request.password if generate_password else None, to_run, log
-    )
+    outcome = entered.Outcome(result, request.name, made_up, to_run, log)
     _finish(session, outcome, result, as_json=json)
 
 

@@ -23,7 +23,7 @@ from lifebuoy.operations.engine import Engine, lost
 from lifebuoy.operations.journal import Ending
 from lifebuoy.operations.notebook import conclude, now
 from lifebuoy.operations.operation import JsonObject, Kind, OperationT, no_progress
-from lifebuoy.operations.runner import Listener, nobody
+from lifebuoy.operations.runner import Listener, StepEvent, StepState, nobody
 from lifebuoy.operations.task import LetGo, Task, unsaid
 from lifebuoy.store import Database, Outcome, audit, records
 from lifebuoy.store.records import Record
@@ -70,7 +70,55 @@ def perform(
         answer = _make_way(engine, context, kind, record, asker)
         if answer is not None:
             return answer
-    raise Busy(f"others are always quicker at '{domain.name}'", hint="ask again")
+    raise _always_late(domain)
+
+
+def hand_over(
+    engine: Engine,
+    context: Context,
+    kind: Kind[Any],
+    domain: Domain,
+    request: JsonObject,
+    asker: Asker,
+    secret: object,
+    *,
+    after: str,
+) -> Record:
+    """Begin it in this process, and leave it to a worker once the step ``after`` is done.
+
+    For an operation that needs ``secret`` up to that step and no further: so it need be written
+    down nowhere. What a dead process left is finished or rolled back first.
+
+    Raises:
+        Busy: somebody is at work on the instance; says who.
+        LifebuoyError: from its checks; StepFailed or Cancelled after the roll-back.
+    """
+    record = new_record(context, kind, domain, request, asker.who, executor=engine.executor.id)
+    for _ in range(_TRIES):
+        task = _task(context, asker, secret)
+        task.listener = _letting_go(task, after)
+        write = partial(_written, engine.database, record)
+        if engine.run(record, task, begun_before=False, written=write):
+            if task.ending is not None or not task.hand_over.is_set():
+                _reached(task)
+            return record
+        _make_way(engine, context, kind, record, asker)
+    raise _always_late(domain)
+
+
+def _letting_go(task: Task, after: str) -> Listener:
+    told = task.listener
+
+    def listener(event: StepEvent) -> None:
+        told(event)
+        if event.step == after and event.state is StepState.DONE:
+            task.hand_over.set()
+
+    return listener
+
+
+def _always_late(domain: Domain) -> Busy:
+    return Busy(f"others are always quicker at '{domain.name}'", hint="ask again")
 
 
 def submit(
@@ -230,6 +278,8 @@ def is_left(engine: Engine, record: Record) -> bool:
     """Whether nobody is at work on it although somebody was."""
     if not record.executor:
         return record.attempts > 0
+    if record.executor == engine.executor.id:  # the database was lost in the middle
+        return not engine.is_working_on(record.id)
     return executor.is_gone(engine.executor, record.executor)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from lifebuoy.errors import Busy, HostTrouble, LifebuoyError, TimedOut
+from lifebuoy.errors import Busy, DatabaseTrouble, HostTrouble, LifebuoyError, TimedOut
 from lifebuoy.hypervisor import Host
 from lifebuoy.interruption import checked_by, deferred
 from lifebuoy.operations import executor as executors
@@ -23,20 +23,20 @@ from lifebuoy.operations.failures import unexpected
 from lifebuoy.operations.journal import Ending, Journey
 from lifebuoy.operations.notebook import Notebook, conclude
 from lifebuoy.operations.operation import JsonObject, Kind, Work
-from lifebuoy.operations.task import LetGo, Task
+from lifebuoy.operations.task import DatabaseLost, LetGo, Task
 from lifebuoy.store import Database, Outcome, records, schema
 from lifebuoy.store.database import trouble
 from lifebuoy.store.records import Record
 
 _log = structlog.get_logger(__name__)
 #: DBOS looks for what was put in its queue every tenth of a second; after this it will not begin
-_BEGIN_S: Final = 60.0
+BEGIN_S: Final = 60.0
 _TICK_S: Final = 0.5
 #: how long what has ended stays on record, and how much of it stays in any case
 _KEPT: Final = timedelta(days=90)
 _KEPT_ANYHOW: Final = 100
 _AT_A_TIME: Final = 500
-#: DBOS tries again and again where a server is gone; after this the user is told
+#: after this the user is told that the database is waited for
 _SILENCE_S: Final = 5.0
 
 
@@ -53,6 +53,7 @@ class Engine:
         self.database = database
         self.find = find
         self._tasks: dict[str, Task] = {}
+        self._has_lost_database = False
         schema.prepare(database)
         self.executor = executors.new(database)
         try:
@@ -69,6 +70,8 @@ class Engine:
 
         ``others``: also what processes that were killed left in DBOS, which may take seconds.
         """
+        if self._has_lost_database:
+            return
         with self.database.reading() as connection:
             before = (datetime.now(UTC) - _KEPT).strftime("%Y-%m-%dT%H:%M:%S")
             ids = records.ended_before(connection, before, keep=_KEPT_ANYHOW)[:_AT_A_TIME]
@@ -86,8 +89,9 @@ class Engine:
 
     def close(self, *, at_exit: bool = False) -> None:
         """Stop working. ``at_exit``: the process ends now, so nothing is waited for."""
-        with suppress(*workflows.Troubles):
-            workflows.drop_queue(self.executor.id)
+        if not self._has_lost_database:  # else a worker drops it one day
+            with suppress(*workflows.Troubles):
+                workflows.drop_queue(self.executor.id)
         if not at_exit:
             workflows.shut_down()
         self.executor.close()
@@ -104,12 +108,15 @@ class Engine:
 
         ``written`` writes it down at first; where that cannot be, nothing is done and the answer
         is False. A KeyboardInterrupt while waiting rolls it back; further ones change nothing.
+
+        Raises:
+            DatabaseTrouble: it could not be begun; says whether it is on record.
         """
         try:
             with deferred():  # what is on record is begun, too
                 if not written():
                     return False
-                self.launch(record, task, begun_before=begun_before)
+                self._begin(record, task, begun_before=begun_before)
             self._wait(task)
         except KeyboardInterrupt:
             task.interrupted.set()
@@ -122,7 +129,11 @@ class Engine:
         return id_ in self._tasks
 
     def launch(self, record: Record, task: Task, *, begun_before: bool) -> None:
-        """The same without waiting: ``task.ended`` tells the end."""
+        """The same without waiting: ``task.ended`` tells the end.
+
+        Raises:
+            DatabaseTrouble: it could not be begun; it is this process's all the same.
+        """
         self._tasks[record.id] = task
         try:
             if begun_before:
@@ -130,17 +141,39 @@ class Engine:
             else:
                 workflows.start(record.id)
         except workflows.Troubles as error:
-            del self._tasks[record.id]
-            told = trouble(self.database.location, error)
-            with suppress(LifebuoyError), self.database.writing() as connection:
-                if begun_before:
-                    records.release(connection, record.id, self.executor.id)
-                else:
-                    conclude(connection, record.id, Ending(Outcome.FAILED, error=told))
-            raise told from error
+            self.give_up(record.id)
+            raise trouble(self.database.location, error) from error
+
+    def give_up(self, id_: str) -> None:
+        """Have nothing to do with an operation that did not begin here."""
+        self._tasks.pop(id_, None)
+
+    def _begin(self, record: Record, task: Task, *, begun_before: bool) -> None:
+        """Launch it for somebody who waits; whom it could not be begun for is told, so it is not
+        left for others to begin.
+        """
+        try:
+            self.launch(record, task, begun_before=begun_before)
+        except DatabaseTrouble as error:
+            try:
+                with self.database.writing() as connection:
+                    if begun_before:
+                        records.release(connection, record.id, self.executor.id)
+                    else:
+                        conclude(connection, record.id, Ending(Outcome.FAILED, error=error))
+            except LifebuoyError:
+                self._has_lost_database = True
+                raise DatabaseTrouble(
+                    error.message,
+                    safe=f"Nothing was done now, but operation {record.id} is on record and is "
+                    "gone on with by the next command or a worker.",
+                    hint=f"once the database can be used: lifebuoy operations resume {record.id}, "
+                    f"or to have nothing of it: lifebuoy operations cancel {record.id}",
+                ) from error
+            raise
 
     def _wait(self, task: Task) -> None:
-        if not task.begun.wait(_BEGIN_S):
+        if not task.begun.wait(BEGIN_S):
             task.hand_over.set()  # should it begin after all
             raise TimedOut("the operation did not begin", safe="It goes on when asked again.")
         said = False
@@ -154,26 +187,63 @@ class Engine:
                 said = True
 
     def _work(self, id_: str) -> JsonObject:
-        """An operation from its record, in a thread of DBOS."""
+        """An operation from its record, in a thread of DBOS.
+
+        Raises:
+            LetGo: it has no end, or none on record. Nothing else, as DBOS would take it for the
+                operation's own failure, and nobody could go on with it.
+        """
         task = self._tasks.get(id_)
         if task is None:
             raise LetGo(f"operation {id_} is not this process's")
         task.begun.set()
         try:
-            task.ending = self._ending(id_, task)
+            self._end(id_, task)
+            assert task.ending is not None
             return {"outcome": task.ending.outcome.value}
+        except DatabaseLost as error:
+            self._has_lost_database = True
+            task.trouble = error  # nobody else can be told now; they see when this process ends
+            raise
         except BaseException as error:
             task.trouble = error
             self._release(id_)
-            raise
+            raise LetGo(f"operation {id_} was let go") from error
         finally:
-            del self._tasks[id_]
+            self.give_up(id_)
             task.ended.set()
 
-    def _ending(self, id_: str, task: Task) -> Ending:
+    def _end(self, id_: str, task: Task) -> None:
+        """Go through it to its end, and write that down.
+
+        Raises:
+            LetGo: it has no end; with ``task.ending`` it has, but that could not be written down.
+        """
+        with task.recording():
+            record = self.database.patiently(lambda: self._record(id_))
+            notebook = self.database.patiently(
+                lambda: Notebook(self.database, id_, self.executor.id, task)
+            )
+        ending = self._ending(record, task, notebook)
+        try:
+            with task.recording():
+                notebook.finish(ending)
+        except DatabaseLost:
+            _log.warning("end_not_recorded", operation=id_)
+            task.notice(
+                "How it ended could not be written down. It may be shown as left behind; the next "
+                "command or a worker then ends it."
+            )
+            raise
+        finally:
+            task.ending = ending
+        self._has_lost_database = False
+
+    def _record(self, id_: str) -> Record:
         with self.database.reading() as connection:
-            record = records.get(connection, id_)
-        notebook = Notebook(self.database, id_, self.executor.id, task)
+            return records.get(connection, id_)
+
+    def _ending(self, record: Record, task: Task, notebook: Notebook) -> Ending:
         try:
             kind = self.find(record.kind)
             with (
@@ -182,24 +252,29 @@ class Engine:
                     record.instance,
                     record.name,
                     kind.doing,
-                    operation=id_,
+                    operation=record.id,
                     is_over=self._is_over,
                 ),
                 checked_by(notebook.check),
             ):
-                ending = self._go(kind, record, task, notebook)
+                return self._go(kind, record, task, notebook)
+        except DatabaseLost:
+            raise
+        except LetGo:
+            notebook.write()  # who goes on does not tell again what was done here
+            raise
+        except DatabaseTrouble as error:
+            raise DatabaseLost(error) from error
         except Busy as error:
             if record.attempts > 1:
                 raise LetGo(error.message) from error
-            ending = Ending(Outcome.FAILED, error=error)
+            return Ending(Outcome.FAILED, error=error)
         except LifebuoyError as error:
             _let_go_if_lost(task.context.host)
-            ending = Ending(Outcome.FAILED, error=error)
+            return Ending(Outcome.FAILED, error=error)
         except Exception as error:
-            _log.error("operation_broke", operation=id_, exc_info=True)
-            ending = Ending(Outcome.FAILED, error=unexpected(error))
-        notebook.finish(ending)
-        return ending
+            _log.error("operation_broke", operation=record.id, exc_info=True)
+            return Ending(Outcome.FAILED, error=unexpected(error))
 
     def _go(self, kind: Kind[Any], record: Record, task: Task, notebook: Notebook) -> Ending:
         work = Work(task.context, record.instance, record.request, task.secrets, notebook.progress)
@@ -251,6 +326,8 @@ class _Recorder:
             return workflows.recorded(name, noticed)
         except workflows.NotOurs as error:
             raise LetGo("another process goes on with it") from error
+        except DatabaseTrouble as error:  # locked or away: it passes, and somebody goes on then
+            raise DatabaseLost(error) from error
         except workflows.Troubles as error:
             _log.warning("steps_not_recorded", step=name, error=type(error).__name__)
             self._unrecorded = True
@@ -273,6 +350,13 @@ def _let_go_if_lost(host: Host) -> None:
 
 def lost(error: BaseException | None) -> HostTrouble:
     """For the user whose operation stopped without an end."""
+    if isinstance(error, DatabaseLost):
+        return DatabaseTrouble(
+            f"the operation was let go before its end: {error.trouble.message}",
+            safe="The instance stays as it is meanwhile. The operation is on record and goes on "
+            "where it was.",
+            hint="once the database can be used, ask again, or: lifebuoy operations resume",
+        )
     why = str(error) or type(error).__name__
     return HostTrouble(
         f"the operation was let go before its end: {why}",

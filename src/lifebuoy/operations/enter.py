@@ -8,7 +8,7 @@ from lifebuoy.hypervisor import Progress
 from lifebuoy.model import StopMode
 from lifebuoy.operations import unrecorded
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.entering import Entered, Entering
+from lifebuoy.operations.entering import SEEDED, Entered, Entering
 from lifebuoy.operations.operation import JsonObject, Kind, Work, no_progress
 from lifebuoy.operations.plan import EnterRequest, plan
 from lifebuoy.operations.runner import Listener, nobody
@@ -74,6 +74,6 @@ def _make(work: Work) -> Entering:
     return Entering(work, request)
 
 
-ENTER: Final = Kind(NAME, 1, "enter rescue mode", _make, undoes=frozenset({NAME}))
+ENTER: Final = Kind(NAME, 2, "enter rescue mode", _make, undoes=frozenset({NAME}))
 
-__all__ = ["ENTER", "EnterRequest", "Entered", "Secrets", "enter", "packed"]
+__all__ = ["ENTER", "SEEDED", "EnterRequest", "Entered", "Secrets", "enter", "packed"]

@@ -6,17 +6,17 @@ what was and how to come back.
 
 ``state`` holds neither the password nor a definition: whoever goes on in another process reads
 the definitions from the domain again, and finds the seed with the password's hash in the store.
+Nor need they have the rescue image, once it is on the host.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from typing import Final
 
 from lifebuoy.errors import HostTrouble, TimedOut
 from lifebuoy.hypervisor import Completed, Domain, Host
-from lifebuoy.image import Image, ImageKind
+from lifebuoy.image import ImageKind
 from lifebuoy.model import Phase, Stay
 from lifebuoy.operations import images
 from lifebuoy.operations.backup_within import PointWithin
@@ -28,9 +28,12 @@ from lifebuoy.operations.stopping import stop
 from lifebuoy.rescue import access as ways
 from lifebuoy.rescue import definition, media, record
 from lifebuoy.rescue.access import Access, Seen
+from lifebuoy.rescue.media import Wanted
 from lifebuoy.rescue.traits import inspect
 
 _SCRIPT_S: Final = 1800.0
+#: The step after which nothing but the host needs to know the password.
+SEEDED: Final = "prepare the password and keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Entering:
 
     def begin(self) -> None:
         """The state may have changed between the checks and the lock: asked once more."""
+        credentials = self._secrets.make()
         checked = self._secrets.checked or checks(self._context, self._request)
         session = self._context.new_session()
         self._before = self._domain.xml(secure=True)
@@ -69,8 +73,8 @@ class Entering:
             "was_running": require_state(self._domain, self._request),
             "autostart": self._domain.autostart,
             "saved": self._domain.has_managed_save,
-            "image": checked.image.id,
-            "host_key": self._secrets.make().host_key.public,
+            "image": asdict(Wanted.of(checked.image)),
+            "host_key": credentials.host_key.public,
             "nvram_sha256": "",
             "paths": {},
             "seen": None,
@@ -83,7 +87,7 @@ class Entering:
             # The mark names the media before they are made: whoever is killed leaves none behind.
             Step("note what was", self._mark, self._unmark),
             Step("place the rescue image", self._place_image),
-            Step("prepare the password and keys", self._place_seed, self._remove_media),
+            Step(SEEDED, self._place_seed, self._remove_media),
         ]
         if self.state["was_running"]:
             steps.append(Step("stop the instance", self._stop, self._start_again))
@@ -114,7 +118,7 @@ class Entering:
 
     def result(self) -> JsonObject:
         """What was reached, for the record."""
-        return {"session": self.state["session"], "image": self.state["image"]}
+        return {"session": self.state["session"], "image": self._image.id}
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -138,15 +142,16 @@ class Entering:
             since=self.state["since"],
             was_running=self.state["was_running"],
             autostart=self.state["autostart"],
-            image=self.state["image"],
+            image=self._image.id,
             host_key=self.state["host_key"],
             original=definition.original_of(self._own_definition()),
             volumes=(media.seed_name(session), media.nvram_name(session)),
         )
 
-    @cached_property
-    def _image(self) -> Image:
-        return self._context.catalogue.get(self.state["image"])
+    @property
+    def _image(self) -> Wanted:
+        facts = self.state["image"]
+        return Wanted(**(facts | {"kind": ImageKind(facts["kind"])}))
 
     @property
     def _seen(self) -> Seen | None:
@@ -173,7 +178,7 @@ class Entering:
         record.erase(self._host, self._domain, plain)
 
     def _place_image(self) -> str:
-        file = images.place(self._host, self._image, self._upload)
+        file = images.place(self._host, self._context.catalogue, self._image, self._upload)
         self.state["paths"]["image"] = file.path
         return f"{self._image.id}, {file.size_bytes >> 20} MiB"
 

@@ -24,21 +24,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lifebuoy.errors import DatabaseTrouble
 from lifebuoy.store import Database
-from lifebuoy.store.database import trouble
+from lifebuoy.store.database import QUICK_TO_NOTICE, trouble
 
 _log = structlog.get_logger(__name__)
 
 #: A lock of PostgreSQL that is free for less than this may be one whose holder reconnects.
 _GRACE_S: Final = 4.0
 _KEEP_UP_S: Final = 1.0
-#: libpq's options for a connection whose loss must be noticed within seconds
-_QUICK_TO_NOTICE: Final = {
-    "connect_timeout": 5,
-    "keepalives_idle": 3,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
-}
 
 
 class Executor(Protocol):
@@ -134,7 +126,7 @@ class _ServerLocked:
             database.url,
             poolclass=sa.pool.NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"application_name": f"lifebuoy {name}", **_QUICK_TO_NOTICE},
+            connect_args={"application_name": f"lifebuoy {name}", **QUICK_TO_NOTICE},
         )
         self._closing = threading.Event()
         try:

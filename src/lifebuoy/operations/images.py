@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import Final
 
-from lifebuoy.errors import Busy, NotFound, Refused
+from lifebuoy.errors import Busy, ImageNotFound, NotFound, Refused
 from lifebuoy.hypervisor import Domain, Host, MediaFile, Progress
-from lifebuoy.image import Image
+from lifebuoy.image import Catalogue, Image
 from lifebuoy.interruption import sleep
 from lifebuoy.operations import lock
 from lifebuoy.rescue import media
+from lifebuoy.rescue.media import Wanted
 
 _OTHER_CALLER_S: Final = 300.0  # over a slow line it takes its time
 _POLL_S: Final = 0.5
 
 
-def place(host: Host, image: Image, progress: Progress | None = None) -> MediaFile:
+def place(
+    host: Host, catalogue: Catalogue, wanted: Wanted, progress: Progress | None = None
+) -> MediaFile:
     """Put the image into the host's store unless it is there, whole; one caller at a time.
 
+    Only who has to put it there needs to have it, by whatever id.
+
     Raises:
-        ImageUnusable: the copy on the host is another file than the image.
+        ImageUnusable: the copy on the host is another file than the image, or ours was altered.
+        ImageNotFound: neither the host nor the catalogue has it.
         Busy: another caller is placing it and does not get done.
     """
     deadline = time.monotonic() + _OTHER_CALLER_S
-    while (found := media.find_image(host, image)) is None:
+    while (found := media.find_image(host, wanted)) is None:
         try:
-            with lock.held(host.store, f"image-{image.sha256[:16]}", image.id, "place the image"):
-                return media.find_image(host, image) or media.place_image(host, image, progress)
+            doing = "place the image"
+            with lock.held(host.store, f"image-{wanted.sha256[:16]}", wanted.id, doing):
+                if (found := media.find_image(host, wanted)) is not None:
+                    return found
+                return media.place_image(host, _own(catalogue, wanted), progress)
         except Busy:
             if time.monotonic() > deadline:
                 raise
         sleep(_POLL_S)
     return found
+
+
+def _own(catalogue: Catalogue, wanted: Wanted) -> Image:
+    for image in catalogue.list():
+        if image.sha256 == wanted.sha256:
+            return catalogue.verify(image.id)
+    raise ImageNotFound(
+        f"neither the host nor {socket.gethostname()} has the rescue image '{wanted.id}'",
+        hint="give the machines of all workers the same images (the setting images may name a "
+        "folder that they share; lifebuoy image list), then enter rescue mode again",
+    )
 
 
 def remove_from_host(host: Host, image: Image) -> None:

@@ -95,13 +95,18 @@ class Notebook:
         self._noted(lambda connection: records.note_onward(connection, self._id, why))
 
     def finish(self, ending: Ending) -> None:
-        """Write down how it ended."""
+        """Write down how it ended.
 
-        def write(connection: sa.Connection) -> None:
-            self._write_steps(connection)
-            conclude(connection, self._id, ending)
+        Raises:
+            DatabaseTrouble: that cannot be.
+        """
 
-        self._noted(write)
+        def write() -> None:
+            with self._database.writing() as connection:
+                self._write_steps(connection)
+                conclude(connection, self._id, ending)
+
+        self._database.patiently(write)
 
     def check(self) -> None:
         """Called within waits.

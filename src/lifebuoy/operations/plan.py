@@ -21,6 +21,7 @@ from lifebuoy.operations import backup_within
 from lifebuoy.operations.context import Context
 from lifebuoy.policy import check_password, require
 from lifebuoy.rescue import changes, definition, media, record
+from lifebuoy.rescue.media import Wanted
 from lifebuoy.rescue.traits import Traits, inspect
 
 FORCED_TEXT: Final = (
@@ -114,7 +115,7 @@ def checks(context: Context, request: EnterRequest) -> Plan:
     if request.backup:
         backup_within.require_possible(context.host, domain)
     context.catalogue.verify(image.id)
-    media.require_room(context.host, image)
+    media.require_room(context.host, Wanted.of(image))
     preview = definition.rescue_of(
         xml,
         definition.RescueMedia(image_path=image.media_name, seed_path="seed.iso"),

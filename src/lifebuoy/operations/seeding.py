@@ -33,7 +33,13 @@ class Secrets:
         return cls(request.password, request.ssh_keys, request.script, checked)
 
     def make(self) -> Credentials:
-        """The credentials of the stay, made once."""
+        """The credentials of the stay, made once.
+
+        Raises:
+            HostTrouble: who knows the password has ended.
+        """
+        if not self.password:
+            raise _password_is_lost()
         if self.credentials is None:
             self.credentials = make_credentials(self.password, self.ssh_keys)
         return self.credentials
@@ -49,10 +55,7 @@ def place_seed(host: Host, secrets: Secrets, *, instance: str, session: str) -> 
     found = host.store.find(name)
     if secrets.credentials is None:
         if found is None or not any(host.store.read_head(name)):
-            raise HostTrouble(
-                "the process that knew the password ended before it had handed it over",
-                hint="enter rescue mode again",
-            )
+            raise _password_is_lost()
         return found.path
     if found is not None:  # from a try of this process that was cut short
         host.store.remove(name, wipe=True)
@@ -63,6 +66,13 @@ def place_seed(host: Host, secrets: Secrets, *, instance: str, session: str) -> 
         session=session,
     )
     return host.store.put(name, content, shared=False).path
+
+
+def _password_is_lost() -> HostTrouble:
+    return HostTrouble(
+        "the process that knew the password ended before it had handed it over",
+        hint="enter rescue mode again",
+    )
 
 
 def take_seed_away(host: Host, domain: Domain, stay: Stay) -> None:

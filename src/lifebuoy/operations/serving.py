@@ -17,7 +17,7 @@ import structlog
 from lifebuoy.errors import DatabaseTrouble
 from lifebuoy.operations import asking
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.engine import Engine
+from lifebuoy.operations.engine import BEGIN_S, Engine
 from lifebuoy.operations.runner import Listener, nobody
 from lifebuoy.operations.task import Task
 from lifebuoy.operations.watching import Watcher
@@ -71,7 +71,8 @@ class _Underway:
 class Worker:
     """One process that works. ``parallel`` is how many operations it works on at a time.
 
-    ``told`` hears of operations, ``seen`` of what others did to the instances.
+    ``told`` hears of operations, ``seen`` of what others did to the instances, ``notice`` in words
+    of the worker itself.
     """
 
     engine: Engine
@@ -80,6 +81,7 @@ class Worker:
     parallel: int = 8
     told: Callable[[Served], None] = _unheard
     seen: Callable[[Entry], None] = _unheard
+    notice: Callable[[str], None] = _unheard
     listener: Callable[[Record], Listener] = lambda record: nobody
     clock: Callable[[], float] = time.monotonic
     _underway: list[_Underway] = field(default_factory=list)
@@ -87,6 +89,7 @@ class Worker:
     _missed: dict[str, float] = field(default_factory=dict)
     _tidied: float = float("-inf")
     _looked: float = float("-inf")
+    _out_of_reach: bool = False
 
     def serve(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; what is under way then is let go at its next wait or step,
@@ -103,8 +106,9 @@ class Worker:
         while not stop.is_set():
             try:
                 busy = self._turn()
+                self._reached()
             except DatabaseTrouble as error:
-                _log.warning("database_out_of_reach", error=error.message)
+                self._missed_database(error)
                 busy = False
             if not busy:
                 stop.wait(_WAITING_S)
@@ -113,6 +117,17 @@ class Worker:
         while self._underway:
             self._collect()
             time.sleep(_WAITING_S / 5)
+
+    def _missed_database(self, error: DatabaseTrouble) -> None:
+        _log.warning("database_out_of_reach", error=error.message)
+        if not self._out_of_reach:
+            self._out_of_reach = True
+            self.notice(f"{error.message}; it is tried again until it can be used")
+
+    def _reached(self) -> None:
+        if self._out_of_reach:
+            self._out_of_reach = False
+            self.notice("the database of operations can be used again")
 
     def _turn(self) -> bool:
         """Take what can be taken; whether there was anything to do."""
@@ -173,13 +188,21 @@ class Worker:
         self._begin(record, context, begun_before=True)
 
     def _begin(self, record: Record, context: Context, *, begun_before: bool) -> None:
+        """Should it fail, it is this process's all the same, and is taken again."""
         task = Task(context, listener=self.listener(record))
-        self._underway.append(_Underway(record, task, self.clock()))
         self.told(Served(record, "goes on" if begun_before else "begins"))
         self.engine.launch(record, task, begun_before=begun_before)
+        self._underway.append(_Underway(record, task, self.clock()))
 
     def _collect(self) -> None:
-        """See what has ended."""
+        """See what has ended, and what has not begun in time."""
+        for one in [one for one in self._underway if not one.task.begun.is_set()]:
+            if self.clock() - one.began >= BEGIN_S:
+                self._underway.remove(one)
+                one.task.hand_over.set()  # should it begin after all
+                self.engine.give_up(one.record.id)
+                self._let_go[one.record.id] = self.clock()
+                self.told(Served(one.record, "let go", BEGIN_S, "it did not begin"))
         for one in [one for one in self._underway if one.task.ended.is_set()]:
             self._underway.remove(one)
             seconds = self.clock() - one.began

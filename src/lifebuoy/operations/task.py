@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from lifebuoy.errors import DatabaseTrouble
 from lifebuoy.hypervisor import Progress
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.journal import Ending
@@ -18,6 +21,14 @@ class LetGo(BaseException):
 
     No Exception, so that neither a step nor DBOS takes it for the operation's own failure.
     """
+
+
+class DatabaseLost(LetGo):
+    """The same because the database was locked or away for longer than is waited."""
+
+    def __init__(self, trouble: DatabaseTrouble) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
 
 
 def unsaid(_words: str) -> None:
@@ -47,3 +58,18 @@ class Task:
     operation: Operation | None = None
     ending: Ending | None = None
     trouble: BaseException | None = None
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """In the block the database is waited for.
+
+        Raises:
+            DatabaseLost: it was waited for long enough.
+        """
+        self.recording_since = time.monotonic()
+        try:
+            yield
+        except DatabaseTrouble as error:
+            raise DatabaseLost(error) from error
+        finally:
+            self.recording_since = None

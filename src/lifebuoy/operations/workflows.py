@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 import structlog
@@ -21,9 +21,9 @@ from dbos import (
 from dbos._error import DBOSException, DBOSWorkflowConflictIDError  # have no public names
 from sqlalchemy.exc import SQLAlchemyError
 
+from lifebuoy.errors import DatabaseTrouble
 from lifebuoy.operations.operation import JsonObject
-from lifebuoy.store import Database
-from lifebuoy.store.database import BUSY_S
+from lifebuoy.store import Database, enduring
 
 _log = structlog.get_logger("dbos")
 _NAME: Final = "lifebuoy.operation"
@@ -36,12 +36,16 @@ _POOL: Final = 8
 
 #: another process has adopted the operation
 NotOurs = DBOSWorkflowConflictIDError
-#: what goes wrong with the database comes out of DBOS as one of these
-Troubles = (SQLAlchemyError, DBOSException)
+#: what goes wrong with the database comes out of DBOS as one of these; ours where it was locked or
+#: away for longer than is waited
+Troubles = (DatabaseTrouble, SQLAlchemyError, DBOSException)
+#: what DBOS does not go on with
+_ENDED: Final = frozenset({"SUCCESS", "ERROR"})
 
 Run = Callable[[str], JsonObject]
 _run: Run | None = None
 _has_queue = False
+_engine: sa.Engine | None = None
 
 
 @DBOS.workflow(name=_NAME)
@@ -52,11 +56,11 @@ def _operation(id_: str) -> JsonObject:
 
 def launch(database: Database, executor: str, run: Run) -> None:
     """Start DBOS in this process; ``run`` does the operation of an id, in a thread of DBOS."""
-    global _run, _has_queue
+    global _run, _has_queue, _engine
     _quieten()
     if _run is not None:  # one that was closed as if the process ended
         shut_down()
-    _run, _has_queue = run, False
+    _run, _has_queue, _engine = run, False, enduring.engine(database, _POOL)
     config: DBOSConfig = {
         "name": "lifebuoy",
         "system_database_url": database.url.render_as_string(hide_password=False),
@@ -65,10 +69,8 @@ def launch(database: Database, executor: str, run: Run) -> None:
         "serializer": DBOSPortableJSONSerializer(),
         "enable_otlp": False,
         "log_level": "WARNING",
-        "sys_db_pool_size": _POOL,
+        "system_database_engine": _engine,
     }
-    if database.is_sqlite:
-        config["system_database_engine"] = _sqlite_engine(database)
     DBOS(config=config)
     # Nobody else puts work for this process anywhere; what it adopts it puts here itself.
     DBOS.listen_queues([_queue(executor)])
@@ -77,9 +79,12 @@ def launch(database: Database, executor: str, run: Run) -> None:
 
 def shut_down() -> None:
     """End DBOS in this process; workflows that still run are left as they are."""
-    global _run
+    global _run, _engine
     _run = None
     DBOS.destroy(workflow_completion_timeout_sec=0)
+    if _engine is not None:
+        _engine.dispose()
+    _engine = None
 
 
 def start(id_: str) -> None:
@@ -91,6 +96,10 @@ def start(id_: str) -> None:
 def go_on(id_: str, executor: str) -> None:
     """Go on with an operation that another process began and that is this one's now."""
     status = DBOS.get_workflow_status(id_)
+    if status is not None and status.status in _ENDED:
+        # The record says that it has not ended, and that counts; its steps bear to be done again.
+        DBOS.delete_workflow(id_)
+        status = None
     if status is None:  # it was killed before it could begin
         start(id_)
         return
@@ -126,20 +135,6 @@ def recorded(name: str, act: Callable[[], JsonObject]) -> JsonObject:
 
 def _queue(executor: str) -> str:
     return f"{_QUEUE}-{executor}"
-
-
-def _sqlite_engine(database: Database) -> sa.Engine:
-    """Connections as DBOS makes them itself, but for the pace of the disk (see store.database)."""
-    engine = sa.create_engine(database.url, connect_args={"timeout": BUSY_S}, pool_size=_POOL)
-
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = "IMMEDIATE"
-        connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
 
 
 class _ToStructlog(logging.Handler):

@@ -7,14 +7,46 @@ stay is known by its name alone.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Self
 
 from lifebuoy.errors import ImageUnusable, NoSpace, NotFound
 from lifebuoy.hypervisor import HEAD_BYTES, Host, MediaFile, Progress
-from lifebuoy.image import Image
+from lifebuoy.image import Image, ImageKind
 
 #: room asked for beside the image: seed, NVRAM, and a margin
 _MARGIN_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The rescue image of a stay, for those who need not have it: the host may.
+
+    ``media_name`` is that of its copy on a host, ``head_sha256`` that of its first HEAD_BYTES.
+    """
+
+    id: str
+    kind: ImageKind
+    sha256: str
+    head_sha256: str
+    media_name: str
+    size_bytes: int
+    min_memory_mib: int
+
+    @classmethod
+    def of(cls, image: Image) -> Self:
+        """The one in a catalogue; its file is read."""
+        with image.path.open("rb") as file:
+            head = hashlib.sha256(file.read(HEAD_BYTES)).hexdigest()
+        return cls(
+            id=image.id,
+            kind=image.kind,
+            sha256=image.sha256,
+            head_sha256=head,
+            media_name=image.media_name,
+            size_bytes=image.size_bytes,
+            min_memory_mib=image.min_memory_mib,
+        )
 
 
 def seed_name(session: str) -> str:
@@ -27,16 +59,16 @@ def nvram_name(session: str) -> str:
     return f"stay-{session}-nvram.fd"
 
 
-def require_room(host: Host, image: Image) -> None:
-    """Pass if the store has room for what a stay with ``image`` places.
+def require_room(host: Host, wanted: Wanted) -> None:
+    """Pass if the store has room for what a stay with that image places.
 
     Raises:
         NoSpace: with the sizes.
         ImageUnusable: the copy that is there is another file than the image.
     """
     needed = _MARGIN_BYTES
-    if find_image(host, image) is None:
-        needed += image.size_bytes
+    if find_image(host, wanted) is None:
+        needed += wanted.size_bytes
     free = host.store.free_bytes()
     if free < needed:
         raise NoSpace(
@@ -45,22 +77,23 @@ def require_room(host: Host, image: Image) -> None:
         )
 
 
-def find_image(host: Host, image: Image) -> MediaFile | None:
+def find_image(host: Host, wanted: Wanted) -> MediaFile | None:
     """The host's copy of the image; None if there is none, or one that was not stored whole.
 
     Raises:
         ImageUnusable: it is another file than the image.
     """
-    found = host.store.find(image.media_name)
+    found = host.store.find(wanted.media_name)
     if found is None:
         return None
-    head = host.store.read_head(image.media_name)
-    if found.size_bytes == image.size_bytes and head == _head_of(image.path):
+    head = host.store.read_head(wanted.media_name)
+    same_head = hashlib.sha256(head).hexdigest() == wanted.head_sha256
+    if found.size_bytes == wanted.size_bytes and same_head:
         return found
     if any(head):
         raise ImageUnusable(
-            f"the copy of image '{image.id}' on the host ({found.path}) was altered",
-            hint=f"lifebuoy image remove --host {image.id}",
+            f"the copy of image '{wanted.id}' on the host ({found.path}) was altered",
+            hint=f"lifebuoy image remove --host {wanted.id}",
         )
     return None
 
@@ -69,11 +102,6 @@ def place_image(host: Host, image: Image, progress: Progress | None = None) -> M
     """Put the image into the host's store; nobody else may do so at the same time."""
     host.store.remove(image.media_name, wipe=False)  # what one who was cut off has left
     return host.store.put(image.media_name, image.path, shared=True, progress=progress)
-
-
-def _head_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD_BYTES)
 
 
 def place_nvram(host: Host, session: str, original_path: str) -> tuple[MediaFile, str] | None:
