@@ -10,7 +10,6 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 import lifebuoy
+from tests.libvirt import forked
 
 SCHEMAS: Final = Path(__file__).parents[2] / "docs" / "schema"
 DEADLINE_S: Final = 120.0
@@ -65,25 +65,22 @@ class Command:
     home: Path
 
     def __call__(self, *words: str, stdin: str = "") -> Answer:
-        done = subprocess.run(
-            self.words(*words),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-            env=self.environment(),
+        return Answer(*forked.command(self._all(words), self.environment(), stdin, DEADLINE_S))
+
+    def python(self, text: str, *words: str, stdin: str = "") -> str:
+        """What a script prints that gets the URI and ``words``: a process that is not ours."""
+        status, out, err = forked.script(
+            text, [self.uri, *words], self.environment(), stdin, DEADLINE_S
         )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        assert status == 0, err
+        return out
 
     def words(self, *words: str) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "lifebuoy",
-            *(["--connect", self.uri] if self.uri else []),
-            *words,
-        ]
+        """What starts it from nothing."""
+        return [sys.executable, "-m", "lifebuoy", *self._all(words)]
+
+    def _all(self, words: Sequence[str]) -> list[str]:
+        return [*(["--connect", self.uri] if self.uri else []), *words]
 
     def environment(self) -> dict[str, str]:
         source = str(Path(lifebuoy.__file__).parents[1])

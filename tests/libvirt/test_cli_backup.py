@@ -14,7 +14,7 @@ import pytest
 from tests.libvirt.backups import content, definition, disk, write
 from tests.libvirt.command import Command, idle_iso
 from tests.libvirt.conftest import SHORT_TMP
-from tests.libvirt.test_cli_rescue import _DEFINE, _DESTROY, _DUMP, python
+from tests.libvirt.test_cli_rescue import _DEFINE, _DESTROY, _DUMP
 
 NAME = "vm"
 
@@ -28,16 +28,16 @@ def lifebuoy() -> Iterator[Command]:
     for path, form in files.values():
         write(disk(path, form), form, (1, 0, 4))
     text = definition(NAME, files).replace("<memory unit='MiB'>32<", "<memory unit='MiB'>512<")
-    python(command, _DEFINE, stdin=text)
+    command.python(_DEFINE, stdin=text)
     try:
         yield command
     finally:
-        python(command, _DESTROY)
+        command.python(_DESTROY)
         shutil.rmtree(home)
 
 
 def test_the_whole_life_of_a_point_at_the_command_line(lifebuoy: Command) -> None:
-    defined = python(lifebuoy, _DUMP, NAME)
+    defined = lifebuoy.python(_DUMP, NAME)
     assert "no backup points" in lifebuoy("backup", "list").out
     made = lifebuoy("backup", "create", NAME, "--name", "first one", "--json").json("backup-create")
     id = made["id"]
@@ -65,7 +65,7 @@ def test_the_whole_life_of_a_point_at_the_command_line(lifebuoy: Command) -> Non
     for point in listed["points"]:
         answer = lifebuoy("backup", "delete", point["id"], "--json").json("backup-delete")
         assert answer["merges_left"] == 0
-    assert python(lifebuoy, _DUMP, NAME) == defined
+    assert lifebuoy.python(_DUMP, NAME) == defined
     assert sorted(path.name for path in lifebuoy.home.glob("*lifebuoy*")) == []
 
 
@@ -94,14 +94,14 @@ def test_a_point_made_on_the_way_into_rescue_mode_keeps_the_disks_from_repairs(
 ) -> None:
     iso = idle_iso(lifebuoy.home / "idle.iso")
     lifebuoy("image", "add", str(iso), "--id", "idle", "--name", "Does nothing", "--json")
-    defined = python(lifebuoy, _DUMP, NAME)
+    defined = lifebuoy.python(_DUMP, NAME)
     untouched = (lifebuoy.home / "b.img").read_bytes()
     words = ("rescue", "enter", NAME, "--generate-password", "--no-wait", "--backup", "--json")
     lifebuoy(*words).json("rescue-enter")
     (listed,) = lifebuoy("backup", "list", "--json").json("backup-list")["instances"]
     (point,) = listed["points"]
     assert point["name"] == "before rescue mode"
-    inside = python(lifebuoy, _DUMP, NAME)
+    inside = lifebuoy.python(_DUMP, NAME)
     assert "b.img'" not in inside.replace("&apos;", "'")
     refused = lifebuoy("backup", "delete", point["id"], "--json").error()
     assert refused["code"] == "not-allowed"
@@ -109,9 +109,9 @@ def test_a_point_made_on_the_way_into_rescue_mode_keeps_the_disks_from_repairs(
     left = lifebuoy("rescue", "exit", NAME, "--force", "--json").json("rescue-exit")
     assert left["differences"] == []
     assert (lifebuoy.home / "b.img").read_bytes() == untouched
-    assert python(lifebuoy, _DUMP, NAME) != defined
+    assert lifebuoy.python(_DUMP, NAME) != defined
     lifebuoy("backup", "delete", point["id"], "--json").json("backup-delete")
-    assert python(lifebuoy, _DUMP, NAME) == defined
+    assert lifebuoy.python(_DUMP, NAME) == defined
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_the_prompt_recommends_a_point(lifebuoy: Command) -> None:
 
 @pytest.mark.slow
 def test_a_merge_killed_by_the_kernel_is_gone_on_with_by_the_next_call(lifebuoy: Command) -> None:
-    defined = python(lifebuoy, _DUMP, NAME)
+    defined = lifebuoy.python(_DUMP, NAME)
     id = lifebuoy("backup", "create", NAME, "--json").json("backup-create")["id"]
     (overlay,) = lifebuoy.home.glob("b.img.lifebuoy-*")
     write(overlay, "qcow2", (7, 0, 16))
@@ -145,7 +145,7 @@ def test_a_merge_killed_by_the_kernel_is_gone_on_with_by_the_next_call(lifebuoy:
     assert process.returncode == -signal.SIGKILL, said
     answer = lifebuoy("backup", "tidy", NAME)
     assert answer.status == 0 and "was cut short: it is finished first" in answer.err
-    assert python(lifebuoy, _DUMP, NAME) == defined
+    assert lifebuoy.python(_DUMP, NAME) == defined
     assert sorted(path.name for path in lifebuoy.home.glob("*lifebuoy*")) == []
     assert content(str(lifebuoy.home / "b.img"), "raw") == bytes([7]) * (16 << 20)
     assert lifebuoy("list", "--json").json("instance-list")["instances"][0]["name"] == NAME

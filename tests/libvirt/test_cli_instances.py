@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from typer.testing import CliRunner
 from lifebuoy.cli import app
 from lifebuoy.hypervisor import Host
 from lifebuoy.operations import power, status
+from tests.libvirt import forked
 from tests.libvirt.command import DEADLINE_S, Answer
 
 URI = "test:///default"
@@ -28,16 +27,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lifebuoy(*words: str, stdin: str = "") -> Answer:
     """A process of its own, as what does operations is one for each process."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lifebuoy", "-c", URI, *words],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE_S,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    return Answer(done.returncode, done.stdout, done.stderr)
+    environment = {**os.environ, "COLUMNS": "200"}
+    return Answer(*forked.command(["-c", URI, *words], environment, stdin, DEADLINE_S))
 
 
 def test_list_shows_every_instance() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -64,19 +63,6 @@ open("{greeting}", "wb").write(end.recv(12))
 """
 
 
-def python(command: Command, script: str, *words: str, stdin: str = "") -> str:
-    """Something done to the host by a process that is not the command line."""
-    done = subprocess.run(
-        [sys.executable, "-c", script, command.uri, *words],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=True,
-        env=command.environment(),
-    )
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def lifebuoy() -> Iterator[Command]:
     """A user with an embedded libvirt and an image; nothing runs afterwards."""
@@ -88,7 +74,7 @@ def lifebuoy() -> Iterator[Command]:
     try:
         yield command
     finally:
-        python(command, _DESTROY)
+        command.python(_DESTROY)
         shutil.rmtree(home)
 
 
@@ -96,7 +82,7 @@ def lifebuoy() -> Iterator[Command]:
 def vm(lifebuoy: Command) -> str:
     """The definition of the stopped instance 'vm', as libvirt prints it."""
     text = definition("vm").replace("<memory unit='MiB'>48<", "<memory unit='MiB'>512<")
-    return python(lifebuoy, _DEFINE, stdin=text)
+    return lifebuoy.python(_DEFINE, stdin=text)
 
 
 def state(lifebuoy: Command) -> str:
@@ -110,7 +96,7 @@ def media(lifebuoy: Command) -> list[str]:
 def test_a_dry_run_shows_the_difference_and_touches_nothing(lifebuoy: Command, vm: str) -> None:
     found = lifebuoy("rescue", "enter", "vm", "--dry-run", "--json").json("rescue-dry-run")
     assert "lifebuoy-rescue" in found["difference"] and "vncword1" not in found["difference"]
-    assert python(lifebuoy, _DUMP, "vm") == vm and media(lifebuoy) == []
+    assert lifebuoy.python(_DUMP, "vm") == vm and media(lifebuoy) == []
 
 
 def test_a_stopped_instance_enters_and_comes_back_exactly(lifebuoy: Command, vm: str) -> None:
@@ -132,14 +118,14 @@ def test_a_stopped_instance_enters_and_comes_back_exactly(lifebuoy: Command, vm:
     assert "in use" in lifebuoy("image", "remove", "idle", "--host", "--json").error()["message"]
     left = lifebuoy("rescue", "exit", "vm", "--json").json("rescue-exit")
     assert left["differences"] == [] and left["boot"]["verdict"] == "stays stopped"
-    assert python(lifebuoy, _DUMP, "vm") == vm and media(lifebuoy) == []
+    assert lifebuoy.python(_DUMP, "vm") == vm and media(lifebuoy) == []
 
 
 def test_an_edit_during_rescue_is_shown_and_dropped_or_kept_as_told(
     lifebuoy: Command, vm: str
 ) -> None:
     lifebuoy("rescue", "enter", "vm", "--generate-password", "--no-wait")
-    python(lifebuoy, _EDIT, "vm")
+    lifebuoy.python(_EDIT, "vm")
     error = lifebuoy("rescue", "exit", "vm", "--json").error()
     assert error["code"] == "definition-changed" and "edited" in error["message"]
     status, shown = lifebuoy.at_a_terminal(["rescue", "exit", "vm"], [("[keep/drop/STAY]", b"\n")])
@@ -147,7 +133,7 @@ def test_an_edit_during_rescue_is_shown_and_dropped_or_kept_as_told(
     status, shown = lifebuoy.at_a_terminal(
         ["rescue", "exit", "vm"], [("[keep/drop/STAY]", b"drop\n")]
     )
-    assert status == 0 and python(lifebuoy, _DUMP, "vm") == vm
+    assert status == 0 and lifebuoy.python(_DUMP, "vm") == vm
 
 
 def test_at_a_terminal_the_password_is_asked_for_and_all_ways_in_are_told(
@@ -164,7 +150,7 @@ def test_at_a_terminal_the_password_is_asked_for_and_all_ways_in_are_told(
     assert status == 0 and PASSWORD not in shown and "shorter than 8" in shown
     assert "SHA256:" in shown and "mount /dev/vda1 /mnt/vm1" in shown
     assert lifebuoy("rescue", "exit", "vm").status == 0
-    assert python(lifebuoy, _DUMP, "vm") == vm
+    assert lifebuoy.python(_DUMP, "vm") == vm
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -180,7 +166,7 @@ def test_an_interrupt_puts_everything_back_even_if_it_comes_twice(
     )
     assert status == 130 and "Everything was put back" in shown
     assert state(lifebuoy) == "STOPPED"
-    assert python(lifebuoy, _DUMP, "vm") == vm and media(lifebuoy) == []
+    assert lifebuoy.python(_DUMP, "vm") == vm and media(lifebuoy) == []
 
 
 def test_a_running_instance_is_stopped_only_with_consent(lifebuoy: Command, vm: str) -> None:
@@ -197,7 +183,7 @@ def test_a_running_instance_is_stopped_only_with_consent(lifebuoy: Command, vm: 
     assert status == 0 and state(lifebuoy) == "RESCUE_MODE"
     left = lifebuoy("rescue", "exit", "vm", "--watch", "1", "--json").json("rescue-exit")
     assert left["was_running"] and left["differences"] == []
-    assert state(lifebuoy) == "RUNNING" and python(lifebuoy, _DUMP, "vm") == vm
+    assert state(lifebuoy) == "RUNNING" and lifebuoy.python(_DUMP, "vm") == vm
 
 
 def test_the_console_ends_at_its_key_and_stop_stops(lifebuoy: Command, vm: str) -> None:
