@@ -157,8 +157,11 @@ def operations(lifebuoy: Command) -> list[dict[str, Any]]:
 
 def submit(site: str, kind: str, request: dict[str, Any]) -> str:
     """Have a worker do it."""
-    session = Session()
-    with session.instance(f"{site}/{NAME}") as (context, name):
+    return submit_by(Session(), f"{site}/{NAME}", kind, request)
+
+
+def submit_by(session: Session, ref: str, kind: str, request: dict[str, Any]) -> str:
+    with session.instance(ref) as (context, name):
         domain = context.host.domain(name)
         found = asking.submit(
             durable.database(session), context, kinds.find(kind), domain, request, "test"
@@ -274,6 +277,27 @@ def test_a_worker_goes_on_when_its_host_is_back(
 def test_a_worker_for_a_host_that_nobody_named_is_refused(lifebuoy: Command) -> None:
     error = lifebuoy("worker", "--host", "three", "--json").error()
     assert error["exit_status"] == 2 and "one, two" in error["hint"]
+
+
+def test_a_worker_notices_hosts_that_are_removed_and_added(
+    lifebuoy: Command, sites: dict[str, Site], tmp_path: Path
+) -> None:
+    config = tmp_path / "CONFIG" / "lifebuoy" / "config.toml"
+    both = config.read_text()
+    ask: dict[str, Any] = {"watch_s": 0.0}
+    with working(lifebuoy) as start:
+        worker = start()
+        assert lifebuoy("host", "remove", "two").status == 0
+        assert until(lambda: worker.said("'serves one'"), 60), worker.lines
+        two = submit_by(Session(sites["two"].daemon.uri), NAME, "start", ask)
+        one = submit("one", "start", ask)
+        assert until(lambda: worker.said(one, "done"), 60), worker.lines
+        assert not worker.said(two) and not sites["two"].domain.active
+        config.write_text("this is no TOML")
+        assert until(lambda: worker.said("the same hosts as before"), 60), worker.lines
+        config.write_text(both)
+        assert until(lambda: worker.said(two, "done"), 60), worker.lines
+        assert worker.process.poll() is None
 
 
 class Relay:

@@ -7,9 +7,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -18,14 +17,9 @@ import typer
 
 from lifebuoy.cli import durable, options, output
 from lifebuoy.cli.complete import host_names
-from lifebuoy.cli.session import Session, of
+from lifebuoy.cli.served import Hosts
+from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput
-from lifebuoy.hosts.fleet import Fleet, opener
-from lifebuoy.hosts.keeping import Keeper
-from lifebuoy.hosts.place import Place
-from lifebuoy.hypervisor import Host
-from lifebuoy.operations.context import Context
-from lifebuoy.operations.daemon import daemon_of
 
 if TYPE_CHECKING:
     from lifebuoy.operations.serving import Served
@@ -68,51 +62,24 @@ def worker(
 
     Many workers may serve the same hosts on one database; each operation is worked on by one. For
     several machines that database is PostgreSQL (the setting database).
+
+    Hosts that are added, changed or removed meanwhile are noticed; other settings are not.
     """
     if parallel < 1:
         raise BadInput("--parallel must be 1 or greater")
     session = of(context)
-    places = _places(session, host or [])
     from lifebuoy.operations.serving import Worker  # loads the database: only where it is needed
 
     tell = _Teller(as_json=json)
+    hosts = Hosts(session, host or [], tell)
     opened = durable.OnRecord(session)
     try:
-        with Fleet(
-            places, opener(session.state_dir), timeout_s=session.settings.host_timeout_s
-        ) as (fleet):
-            served = _Served(session, fleet, tell)
-            at_work = Worker(opened.engine, served, _name(), parallel, tell.operation, tell.seen)
-            tell("worker", f"serves {', '.join(place.name or 'this host' for place in places)}")
-            with _stopped_by_signals(tell) as stop:
-                served.keeper.start()
-                at_work.serve(stop)
-            served.keeper.stop()
+        at_work = Worker(opened.engine, hosts, _name(), parallel, tell.operation, tell.seen)
+        with _stopped_by_signals(tell) as stop, hosts:
+            at_work.serve(stop)
             tell("worker", "has ended; nothing is under way")
     finally:
         opened.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A connected host as the worker uses it."""
-
-    daemon: str
-    context: Context
-
-
-class _Served:
-    """The hosts of a worker, as it wants them: by which libvirt they are."""
-
-    def __init__(self, session: Session, fleet: Fleet, tell: _Teller) -> None:
-        def make(host: Host) -> _Known:
-            return _Known(daemon_of(host), session.context_of(host))
-
-        self.keeper = Keeper(fleet, make, tell)
-
-    def contexts(self) -> Mapping[str, Context]:
-        """Those that are connected now."""
-        return {one.daemon: one.context for one in self.keeper.connected().values()}
 
 
 class _Teller:
@@ -152,22 +119,6 @@ class _Teller:
     def seen(self, entry: Entry) -> None:
         """What somebody else did to an instance."""
         self(f"{entry.host}/{entry.name}", entry.detail)
-
-
-def _places(session: Session, names: list[str]) -> list[Place]:
-    """The hosts to serve.
-
-    Raises:
-        BadInput: one that is named is not configured.
-    """
-    if not names:
-        return list(session.many or [session.only()])
-    known = {place.name: place for place in session.settings.hosts}
-    for name in names:
-        if name not in known:
-            there = f"there are: {', '.join(known)}" if known else "lifebuoy host add NAME URI"
-            raise BadInput(f"there is no host '{name}'", hint=there)
-    return [known[name] for name in dict.fromkeys(names)]
 
 
 @contextmanager

@@ -43,8 +43,10 @@ class Fleet:
     """Hosts by name; a context manager."""
 
     def __init__(self, places: Iterable[Place], open_: Open, *, timeout_s: float) -> None:
-        self._lines: Mapping[str, Line] = {place.name: Line(place, open_) for place in places}
+        self._open = open_
+        self._lines: Mapping[str, Line] = {}
         self.timeout_s = timeout_s
+        self.become(places)
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +63,19 @@ class Fleet:
     def places(self) -> tuple[Place, ...]:
         """The hosts there are, by name."""
         return tuple(line.place for line in self._lines.values())
+
+    def become(self, places: Iterable[Place]) -> None:
+        """Be of these hosts from now on; those that are the same stay connected.
+
+        The connection to another is dropped, not closed: who still uses it goes on with it.
+        """
+        before = self._lines
+        self._lines = {
+            place.name: there
+            if (there := before.get(place.name)) is not None and there.place == place
+            else Line(place, self._open)
+            for place in places
+        }
 
     def host(self, name: str, timeout_s: float | None = None) -> Host:
         """The connected host ``name``.

@@ -1,17 +1,20 @@
 """Keeps hosts connected in a process that lives on: what is lost is opened again behind the scenes.
 
 Whoever asks gets those that are connected now, at once; a host that hangs is in nobody's way.
+Which hosts there are may change at any time.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
 import structlog
 
+from lifebuoy.errors import NotFound
 from lifebuoy.hosts.fleet import Fleet
+from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
 
 T = TypeVar("T")
@@ -37,56 +40,70 @@ class Keeper(Generic[T]):
         self._fleet = fleet
         self._make = make
         self._told = told
-        self._known: dict[str, tuple[Host, T]] = {}
-        self._events: dict[str, str] = {}
-        self._stopping = threading.Event()
+        self._known: dict[Place, tuple[Host, T]] = {}
+        self._events: dict[Place, str] = {}
+        self._kept: dict[Place, threading.Event] = {}
         self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._keep, args=(place.name,), daemon=True)
-            for place in fleet.places
-        ]
 
-    def start(self) -> None:
-        """Begin to connect; comes back at once."""
-        for thread in self._threads:
-            thread.start()
+    def follow(self, places: Iterable[Place]) -> None:
+        """Keep these connected from now on, and no others; comes back at once."""
+        wanted = tuple(places)
+        self._fleet.become(wanted)
+        with self._lock:
+            for place in self._kept.keys() - set(wanted):
+                self._kept.pop(place).set()
+                self._known.pop(place, None)
+                self._events.pop(place, None)
+            fresh = {place: threading.Event() for place in wanted if place not in self._kept}
+            self._kept |= fresh
+        for one in fresh.items():
+            threading.Thread(target=self._keep, args=one, daemon=True).start()
 
     def stop(self) -> None:
         """Connect no more; what is open stays so until the fleet is closed."""
-        self._stopping.set()
+        with self._lock:
+            for stopping in self._kept.values():
+                stopping.set()
 
     def connected(self) -> Mapping[str, T]:
         """What was made of each host whose connection stands, by the host's name; at once."""
         with self._lock:
             known = dict(self._known)
-        return {name: made for name, (host, made) in known.items() if host.alive}
+        return {place.name: made for place, (host, made) in known.items() if host.alive}
 
-    def _keep(self, name: str) -> None:
-        while not self._stopping.is_set():
-            self._look(name)
-            self._stopping.wait(_LOOK_S)
+    def _keep(self, place: Place, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            self._look(place)
+            stopping.wait(_LOOK_S)
 
-    def _look(self, name: str) -> None:
+    def _look(self, place: Place) -> None:
         with self._lock:
-            known = self._known.get(name)
+            known = self._known.get(place)
         if known is not None and known[0].alive:
             return
         if known is not None:
-            self._tell(name, "lost")
-            with self._lock:
-                del self._known[name]
-        (answer,) = self._fleet.ask(lambda host: (host, self._make(host)), _OPEN_S, [name])
-        if answer.value is not None:
-            with self._lock:
-                self._known[name] = answer.value
-            self._tell(name, "connected")
-        else:
-            self._tell(name, str(answer.error or "no answer"))
+            self._note(place, None, "lost")
+        try:
+            (answer,) = self._fleet.ask(
+                lambda host: (host, self._make(host)), _OPEN_S, [place.name]
+            )
+        except NotFound:
+            return  # it was taken out a moment ago
+        words = "connected" if answer.value is not None else str(answer.error or "no answer")
+        if answer.place == place:
+            self._note(place, answer.value, words)
 
-    def _tell(self, name: str, event: str) -> None:
-        """Each event once, however often it is tried."""
-        if self._events.get(name) == event:
-            return
-        self._events[name] = event
-        _log.info("host_connection", host=name, state=event)
-        self._told(name, event)
+    def _note(self, place: Place, found: tuple[Host, T] | None, event: str) -> None:
+        """How it is; each event is told once, however often it is tried."""
+        with self._lock:
+            if place not in self._kept:
+                return
+            if found is None:
+                self._known.pop(place, None)
+            else:
+                self._known[place] = found
+            if self._events.get(place) == event:
+                return
+            self._events[place] = event
+        _log.info("host_connection", host=place.name, state=event)
+        self._told(place.name, event)

@@ -1,0 +1,127 @@
+"""The hosts that a worker serves: those of the settings, also when these change meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from lifebuoy.cli.session import Session
+from lifebuoy.errors import BadInput
+from lifebuoy.hosts.fleet import Fleet, opener
+from lifebuoy.hosts.keeping import Keeper
+from lifebuoy.hosts.place import Place
+from lifebuoy.hypervisor import Host
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.daemon import daemon_of
+
+#: How often the file of the settings is read.
+_LOOK_S: Final = 2.0
+_ITSELF: Final = "worker"
+
+
+class Tell(Protocol):
+    """Whoever watches the worker: is told of itself or a host, and what happened."""
+
+    def __call__(self, subject: str, event: str, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A connected host as the worker uses it."""
+
+    daemon: str
+    context: Context
+
+
+class Hosts:
+    """All hosts of the settings, or those of these names; a context manager that connects them.
+
+    Of the settings only the hosts are read again. One that was taken out gets no new work; what is
+    under way there goes on.
+    """
+
+    def __init__(self, session: Session, names: Sequence[str], tell: Tell) -> None:
+        """Find the hosts.
+
+        Raises:
+            BadInput: one that is named is not configured.
+        """
+        _require_known(session, names)
+        self._session = session
+        self._names = names
+        self._tell = tell
+        self._content = _content(session.config_path)
+        timeout_s = session.settings.host_timeout_s
+        self._fleet = Fleet(_places(session, names), opener(session.state_dir), timeout_s=timeout_s)
+        self._keeper = Keeper(self._fleet, self._known, tell)
+        self._stopping = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._serve(self._fleet.places)
+        threading.Thread(target=self._follow, name="settings", daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._keeper.stop()
+        self._fleet.close()
+
+    def contexts(self) -> Mapping[str, Context]:
+        """Those that are connected now, by which libvirt they are."""
+        return {one.daemon: one.context for one in self._keeper.connected().values()}
+
+    def _known(self, host: Host) -> _Known:
+        return _Known(daemon_of(host), self._session.context_of(host))
+
+    def _serve(self, places: Sequence[Place]) -> None:
+        names = ", ".join(place.name or "this host" for place in places)
+        self._tell(_ITSELF, f"serves {names or 'no host'}")
+        self._keeper.follow(places)
+
+    def _follow(self) -> None:
+        while not self._stopping.wait(_LOOK_S):
+            content = _content(self._session.config_path)
+            if content != self._content:
+                self._content = content
+                self._read_again()
+
+    def _read_again(self) -> None:
+        fresh = Session(self._session.connect_flag, self._session.config_flag)
+        try:
+            places = _places(fresh, self._names)
+        except BadInput as error:
+            self._tell(_ITSELF, f"serves the same hosts as before: {error.message}")
+            return
+        if set(places) != set(self._fleet.places):
+            self._serve(places)
+
+
+def _places(session: Session, names: Sequence[str]) -> tuple[Place, ...]:
+    if not names:
+        return session.many or (session.only(),)
+    return tuple(place for place in session.settings.hosts if place.name in names)
+
+
+def _require_known(session: Session, names: Sequence[str]) -> None:
+    known = [place.name for place in session.settings.hosts]
+    for name in names:
+        if name not in known:
+            there = f"there are: {', '.join(known)}" if known else "lifebuoy host add NAME URI"
+            raise BadInput(f"there is no host '{name}'", hint=there)
+
+
+def _content(path: Path) -> bytes | None:
+    """What the file holds; None where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
