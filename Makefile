@@ -20,7 +20,7 @@ bench:
 	@LIFEBUOY_SETUP_BENCH=1 tools/setup.sh
 	@$(PYTHON) -m bench
 
-# Breaks what can break at every moment and writes docs/faults.md; most of an hour.
+# Breaks what can break at every moment and writes docs/faults.md; an hour or more.
 faults: setup
 	@$(PYTHON) -m faults --jobs 2 --record docs/faults.md
 

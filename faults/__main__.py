@@ -1,4 +1,4 @@
-"""``python -m faults``: try every fault, print the table, and record it in the documentation."""
+"""Try every fault, print the table of those survived, and record it in the documentation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
-from faults import apart, process, report, run
+from faults import apart, process, report, run, stage
+
+_GROUPS: Final = (
+    "kinds of faults: the process killed at a boundary (kill) or an instant; QEMU, disk, clock or "
+    "the file of the record struck (disturbance); the record in PostgreSQL, which restarts or dies "
+    "(postgresql); a host reached by SSH whose libvirtd dies (libvirtd), or the way to it (ssh)"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     add = parser.add_argument
     add("--only", action="append", default=[], metavar="TEXT", help="operations with it in a name")
-    add("--group", action="append", default=[], choices=run.GROUPS, help="kinds of faults")
+    add("--group", action="append", default=[], choices=stage.names(), help=_GROUPS)
     add("--sample", type=int, default=0, metavar="N", help="so many faults of each operation")
     add("--seed", type=int, default=0, metavar="N", help="which ones")
     add("--thorough", action="store_true", help="each at every boundary; takes hours")

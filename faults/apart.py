@@ -36,6 +36,11 @@ def mount_small(folder: Path, size_mib: int) -> None:
     )
 
 
+def mount_over(folder: Path, place: Path) -> None:
+    """``folder`` is seen at ``place``, too."""
+    subprocess.run(["mount", "--bind", folder, place], check=True)
+
+
 def unmount(folder: Path) -> None:
     """Take it away, whoever uses it."""
     subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)

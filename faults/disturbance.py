@@ -1,5 +1,5 @@
-"""What goes wrong around Lifebuoy while it goes on: its machine dies, its disk fills, its record
-is locked, lost or spoilt. Struck at a boundary, or before the operation begins.
+"""What goes wrong around Lifebuoy while it goes on: its machine dies, its disk fills, its clock
+jumps, its record is locked, lost or spoilt. Struck at a boundary, or before the operation begins.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from faults import apart
+from faults import apart, clock
 from faults.world import World
 
 Act = Callable[[World], object]
@@ -23,6 +22,7 @@ Act = Callable[[World], object]
 _LOCKED_S: Final = 3.0
 _PATIENCE_S: Final = 1.0
 _STEP: Final = 4096
+_DAY_S: Final = 86400.0
 
 
 def _nothing(_world: World) -> None:
@@ -34,15 +34,15 @@ class Disturbance:
     """``strike`` happens in the process that works, ``relieve`` when it has ended.
 
     ``ends_machine``: the instance may be stopped afterwards. ``at_start``: before the operation,
-    instead of at a boundary.
+    instead of at a boundary. ``ends_process``: the operation is killed by it.
     """
 
     name: str
     strike: Act
     relieve: Act = _nothing
     ends_machine: bool = False
+    ends_process: bool = False
     at_start: bool = False
-    within: str = ""  # only boundaries whose name has this
 
 
 def disturbances() -> tuple[Disturbance, ...]:
@@ -54,6 +54,10 @@ def disturbances() -> tuple[Disturbance, ...]:
     return (
         Disturbance("QEMU killed", lambda world: world.end_machines(), ends_machine=True),
         *(full if apart.possible() else ()),
+        *(
+            Disturbance(f"clock jumps {words}", _jumped(days), _goes_on_wrong(days))
+            for words, days in (("a year ahead", 365), ("a week back", -7))
+        ),
         Disturbance("database gone", _gone),
         Disturbance("database spoilt", _spoilt, _gone),
         Disturbance("database locked for a while", _locked(0.6)),
@@ -63,11 +67,6 @@ def disturbances() -> tuple[Disturbance, ...]:
         Disturbance("database of a newer version", _newer, _gone, at_start=True),
         Disturbance("database is a folder", _folder, _gone, at_start=True),
     )
-
-
-def database(world: World) -> Path:
-    """The file of the record."""
-    return world.home / "STATE/lifebuoy/lifebuoy.sqlite"
 
 
 def _filled(left_kib: int) -> Act:
@@ -86,8 +85,20 @@ def _emptied(world: World) -> None:
     (world.home / "filler").unlink(missing_ok=True)
 
 
+def _jumped(days: int) -> Act:
+    return lambda _world: clock.jump(days * _DAY_S)
+
+
+def _goes_on_wrong(days: int) -> Act:
+    def go_on(world: World) -> None:
+        """Whoever comes next sees the same wrong time."""
+        world.ahead_s = days * _DAY_S
+
+    return go_on
+
+
 def _gone(world: World) -> None:
-    for file in database(world).parent.glob("lifebuoy.sqlite*"):
+    for file in world.database.parent.glob("lifebuoy.sqlite*"):
         if file.name.endswith((".executors", ".lock")):
             continue
         if file.is_dir():
@@ -97,7 +108,7 @@ def _gone(world: World) -> None:
 
 
 def _spoilt(world: World) -> None:
-    file = database(world)
+    file = world.database
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.is_dir():
         raise OSError(errno.EISDIR, str(file))
@@ -107,7 +118,7 @@ def _spoilt(world: World) -> None:
 
 
 def _newer(world: World) -> None:
-    file = database(world)
+    file = world.database
     file.parent.mkdir(parents=True, exist_ok=True)
     _gone(world)
     with sqlite3.connect(file) as connection:
@@ -117,18 +128,18 @@ def _newer(world: World) -> None:
 
 def _folder(world: World) -> None:
     _gone(world)
-    database(world).mkdir(parents=True)
+    world.database.mkdir(parents=True)
 
 
 def _locked(seconds: float) -> Act:
     def lock(world: World) -> None:
         """Another process writes and does not get done for so long."""
-        if not database(world).exists():
+        if not world.database.exists():
             return
         ready, told = os.pipe()
         if os.fork() == 0:
             with suppress(BaseException):
-                connection = sqlite3.connect(database(world), timeout=5.0)
+                connection = sqlite3.connect(world.database, timeout=5.0)
                 connection.execute("BEGIN EXCLUSIVE")
                 os.write(told, b"!")
                 time.sleep(seconds)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
-from contextlib import closing
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import sqlalchemy as sa
 
 from faults import machine
 
@@ -21,6 +23,18 @@ _PASSED: Final = (
     "e/cache/", "e/run/", "e/log/", "e/lib/", "e/etc/", "CACHE/", "CONFIG/", ".local/", ".cache/"
 )  # fmt: skip
 _RECORD: Final = "STATE/lifebuoy/"
+_OUR_POOL: Final = re.compile(r"lifebuoy-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where to look. ``home`` has the instance's disks and all of the user's, ``store`` is the
+    folder of rescue media where it is not in there, ``record`` the URL of the database."""
+
+    uri: str
+    home: Path
+    record: str
+    store: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that is seen. ``definition`` is the instance's own, with the disks' former sources."""
+    """All that is seen. ``definition`` is the instance's own, with the disks' former sources;
+    ``untidy``: ``backup list`` says that something is left to be merged or was cut off."""
 
     shape: Shape
     definition: str
@@ -48,19 +63,20 @@ class Facts:
     machines: int
     programs: tuple[str, ...]
     forwards: str
-    media: tuple[str, ...]
     files: tuple[str, ...]
     unfinished: tuple[str, ...]
     point_ids: tuple[str, ...]
+    pools: tuple[str, ...] = ()
+    untidy: bool = False
 
 
-def observe(uri: str, home: Path) -> str:
+def observe(scene: Scene) -> str:
     """The facts as JSON; for a process of its own, as it opens libvirt."""
     from lifebuoy.hypervisor import connect
 
-    with connect(uri, state_dir=home) as host:
+    with connect(scene.uri, state_dir=scene.home) as host:
         domain = host.domain(machine.NAME)
-        seen = asdict(_facts(host, domain, home))
+        seen = asdict(_facts(host, domain, scene))
     return json.dumps(seen)
 
 
@@ -72,10 +88,12 @@ def facts_of(text: str) -> Facts:
     return Facts(shape=shape, **(found | lists))
 
 
-def _facts(host: Any, domain: Any, home: Path) -> Facts:
+def _facts(host: Any, domain: Any, scene: Scene) -> Facts:
     from lifebuoy.backup import shelf
+    from lifebuoy.operations import backup_list
     from lifebuoy.rescue import definition, record
 
+    home = scene.home
     stay = record.read(domain)
     xml = domain.xml(secure=True)
     own = definition.with_passwords(stay.original, xml) if stay else xml
@@ -96,10 +114,11 @@ def _facts(host: Any, domain: Any, home: Path) -> Facts:
         machines=len(_commands("qemu-system", home)),
         programs=tuple(_commands("qemu-img", home) + _commands("qemu-io", home)),
         forwards=_forwards(domain) if active and not stay else "",
-        media=tuple(sorted(path.name for path in (home / "e/media").iterdir())),
-        files=_files(home),
-        unfinished=_unfinished(home),
+        files=tuple(sorted(_files(scene))),
+        unfinished=_unfinished(scene.record),
         point_ids=tuple(point.id for point in points),
+        pools=_pools(scene.uri),
+        untidy=any(one.merges or one.pending for one in backup_list.listing(host, domain.uuid)),
     )
 
 
@@ -153,22 +172,41 @@ def _forwards(domain: Any) -> str:
     return "" if port is None else f"port {port}"
 
 
-def _files(home: Path) -> tuple[str, ...]:
-    found = (
-        str(path.relative_to(home))
-        for path in home.rglob("*")
-        if path.is_file() or path.is_symlink()
-    )
-    return tuple(sorted(name for name in found if not name.startswith((*_PASSED, _RECORD))))
+def _files(scene: Scene) -> Iterator[str]:
+    for root in filter(None, (scene.home, scene.store)):
+        for path in root.rglob("*"):
+            name = str(path.relative_to(root))
+            if not name.startswith((*_PASSED, _RECORD)) and (path.is_file() or path.is_symlink()):
+                yield name
 
 
-def _unfinished(home: Path) -> tuple[str, ...]:
-    file = home / _RECORD / "lifebuoy.sqlite"
-    if not file.exists():
+def _pools(uri: str) -> tuple[str, ...]:
+    """Passing pools of ours; the embedded driver has none at all."""
+    import libvirt
+
+    if "/embed" in uri:
         return ()
+    connection = libvirt.openReadOnly(uri)
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-            query = "SELECT kind FROM operations WHERE outcome IS NULL"
+        names = [str(pool.name()) for pool in connection.listAllStoragePools()]
+    finally:
+        connection.close()
+    return tuple(name for name in names if _OUR_POOL.fullmatch(name))
+
+
+def _unfinished(record: str) -> tuple[str, ...]:
+    """Kinds of operations without an outcome; where there is no database there are none."""
+    url = sa.make_url(record)
+    if url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    elif not Path(str(url.database)).exists():
+        return ()
+    else:
+        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    try:
+        with engine.connect() as connection:
+            query = sa.text("SELECT kind FROM operations WHERE outcome IS NULL")
             return tuple(str(kind) for (kind,) in connection.execute(query))
-    except sqlite3.Error as error:
+    except sa.exc.SQLAlchemyError as error:
         return (f"the record cannot be read: {error}",)

@@ -27,6 +27,22 @@ system, the start of a program, a commit of the database, a piece of a long copy
 between and inside the steps are met. After a kill -9 another process goes on: the same command
 again, `lifebuoy operations resume`, or (after entering) `lifebuoy rescue exit`, in turns.
 
+Tried are:
+
+- with the embedded libvirt and the record in a file of SQLite: the process killed at every boundary
+  and at instants between them; QEMU killed; the disk full; the clock jumping, a year ahead or a
+  week back, and staying so; the record gone, spoilt, locked, of a newer version;
+- with the record in a real PostgreSQL server on loopback: the server restarted, killed and back two
+  seconds later, killed together with the process; the process killed alone;
+- with a system libvirtd on a machine of its own (namespaces), reached by `qemu+ssh` alone as a
+  member of the group `libvirt`: libvirtd killed while its QEMUs live on, and back two seconds later
+  or once the operation has ended; the SSH connection cut, by the end of its client or of the server
+  with all connections; the process killed.
+
+A kill -9 strikes at every boundary of the first of these; everything else at one boundary of twelve
+or, in the other two worlds, of twenty-four, and there on ten of the operations.
+`python -m faults --help` says how to choose; `--thorough` strikes everywhere.
+
 Survived means, each time:
 
 - the instance is as it was asked to be, or as it was before, in everything at once: rescue mode,
@@ -38,7 +54,9 @@ Survived means, each time:
   copy of variables, no lock, no draft;
 - every operation has an outcome;
 - then it leaves rescue mode, stops, and all its backup points are deleted: all of that works, and
-  everything is as at the very beginning, the disks reading as before.
+  everything is as at the very beginning, the disks reading as before. Where `lifebuoy backup list`
+  says that something is left to be merged, `lifebuoy backup tidy` is asked for first, as a user
+  is told to.
 
 Where a full disk lets libvirt start nothing, an instance that ran may be stopped, if the command
 said that not everything could be put back.

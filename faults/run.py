@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import pkgutil
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from typing import Final
 
 from rich.console import Console
 
-from faults import disturbance, scenario, trial, world
+from faults import scenario, stage, trial
+from faults.cases import Case, Turns
+from faults.stage import Group, Stage
 from faults.trial import Bench, Trial
 
-GROUPS: Final = ("kill", "instant", "disturbance")
-_INSTANTS: Final = 12
-_EVERY: Final = 12  # boundaries, of which one is struck by each disturbance
 _MAIN: Final = "lifebuoy.__main__"
 
 
@@ -39,15 +37,23 @@ class Chosen:
         """Whether a scenario is to be tried."""
         return not self.scenarios or any(text in name for text in self.scenarios)
 
+    def of(self, one: Stage) -> list[Group]:
+        """The kinds of faults that are to be tried there."""
+        return [group for group in one.groups if not self.groups or group.name in self.groups]
+
 
 def all_of(chosen: Chosen, console: Console) -> list[Trial]:
     """Try what is chosen."""
     preload()
     found: list[Trial] = []
-    with world.made() as made:
-        for one in scenario.scenarios():
-            if chosen.fits(one.name):
-                found += _tried(made, one, chosen, console)
+    for one in stage.stages():
+        groups = chosen.of(one)
+        if not groups:
+            continue
+        if one.lacks:
+            console.print(f"NOT TRIED, as {one.lacks}: {', '.join(group.name for group in groups)}")
+            continue
+        found += _tried_on(one, groups, chosen, console)
     return found
 
 
@@ -68,64 +74,34 @@ def preload() -> None:
     setattr(access, "try_login", lambda *_words, **_more: False)  # noqa: B010
 
 
-def _tried(
-    made: world.World, one: scenario.Scenario, chosen: Chosen, console: Console
-) -> list[Trial]:
-    bench = trial.prepare(made, one)
-    cases = list(_cases(bench, chosen))
+def _tried_on(one: Stage, groups: Sequence[Group], chosen: Chosen, console: Console) -> list[Trial]:
+    found: list[Trial] = []
+    with one.made() as world:
+        for played in filter(lambda each: chosen.fits(each.name), one.scenarios):
+            bench = trial.prepare(world, played)
+            cases = [
+                case
+                for group in groups
+                for case in group.cases(bench, Turns(chosen.thorough, group.every))
+            ]
+            found += _tried(bench, _drawn(cases, played, chosen), console)
+    return found
+
+
+def _drawn(cases: list[Case], played: scenario.Scenario, chosen: Chosen) -> list[Case]:
+    """This process's part of those that are to be tried."""
     if chosen.sample and len(cases) > chosen.sample:
-        cases = random.Random(f"{chosen.seed} {one.name}").sample(cases, chosen.sample)
-    cases = cases[chosen.part :: chosen.parts]
-    console.print(f"{one.name}: {len(bench.boundaries)} boundaries, {len(cases)} trials")
+        cases = random.Random(f"{chosen.seed} {played.name}").sample(cases, chosen.sample)
+    return cases[chosen.part :: chosen.parts]
+
+
+def _tried(bench: Bench, cases: Sequence[Case], console: Console) -> list[Trial]:
+    name = bench.scenario.name
+    console.print(f"{name}: {len(bench.boundaries)} boundaries, {len(cases)} trials")
     found: list[Trial] = []
     for label, fault, way in cases:
         found.append(trial.attempt(bench, label, fault, way))
         if found[-1].broken:
-            told = (f"{one.name} | {label}, {way.name}:", *found[-1].broken)
+            told = (f"{name} | {label}, {way.name}:", *found[-1].broken)
             console.print("NOT SURVIVED", *told, sep="\n  ", soft_wrap=True, markup=False)
     return found
-
-
-Case = tuple[str, trial.Fault, scenario.Way]
-
-
-def _cases(bench: Bench, chosen: Chosen) -> Iterator[Case]:
-    """Every fault that fits the scenario, with every way to go on after it."""
-    cases_of: dict[str, Callable[[Bench, Chosen], Iterator[Case]]] = dict(
-        zip(GROUPS, (_kills, _instants, _disturbances), strict=True)
-    )
-    for name, cases in cases_of.items():
-        if not chosen.groups or name in chosen.groups:
-            yield from cases(bench, chosen)
-
-
-def _kills(bench: Bench, chosen: Chosen) -> Iterator[Case]:
-    for number, name in enumerate(bench.boundaries):
-        for way in _ways(bench, chosen, number):
-            yield f"kill -9 at a boundary | {name}", partial(trial.killed_at, name=name), way
-
-
-def _instants(bench: Bench, chosen: Chosen) -> Iterator[Case]:
-    for number in range(1, _INSTANTS + 1):
-        part = number / (_INSTANTS + 1)
-        for way in _ways(bench, chosen, number):
-            fault = partial(trial.killed_after, part=part)
-            yield f"kill -9 at an instant | {part:.3f}", fault, way
-
-
-def _ways(bench: Bench, chosen: Chosen, number: int) -> tuple[scenario.Way, ...]:
-    ways = bench.scenario.ways
-    return ways if chosen.thorough else (ways[number % len(ways)],)
-
-
-def _disturbances(bench: Bench, chosen: Chosen) -> Iterator[Case]:
-    for turn, one in enumerate(disturbance.disturbances()):
-        way = scenario.CRASHED if one.ends_machine else scenario.RESUMED
-        if one.ends_machine and not (bench.before.shape.running or bench.asked.shape.running):
-            continue
-        names = ("",) if one.at_start else bench.boundaries
-        if not chosen.thorough:
-            names = names[turn % _EVERY :: _EVERY] or names[-1:]
-        label = f"{one.name} at the start" if one.at_start else one.name
-        for name in names:
-            yield f"{label} | {name}", partial(trial.struck, disturbance=one, name=name), way

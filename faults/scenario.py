@@ -69,6 +69,7 @@ FORCED: Final = (*ENTER, "--stop", "hard", "--consent-force")
 EXIT: Final = ("rescue", "exit", NAME, "--force", "--watch", "0")
 CREATE: Final = ("backup", "create", NAME)
 COPY: Final = ("backup", "create", NAME, "--copy")
+TIDY: Final = ("backup", "tidy", NAME)
 BACK: Final = frozenset({Reached.BEFORE})
 
 

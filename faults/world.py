@@ -1,4 +1,8 @@
-"""One user, one embedded libvirt, one instance: made once, put back to that for every trial."""
+"""One user, one libvirt, one instance: made once, put back to that for every trial.
+
+Here libvirt is the embedded one and the record a file. Worlds of other kinds (see ``postgres`` and
+``remote``) differ in where things are and in what must sleep while they are put back.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from faults import apart, machine, observation, process
-from faults.observation import Facts
+from faults import apart, clock, machine, observation, process
+from faults.observation import Facts, Scene
 from faults.process import Ended
 
 PASSWORD: Final = "Quiet-Word-5"
@@ -30,18 +34,32 @@ class NotPrepared(Exception):
 
 @dataclass
 class World:
-    """``home`` holds all of the user's, ``uri`` names the libvirt in it. ``said`` is what an
-    operation told that was struck and ended by itself."""
+    """``home`` holds all of the user's, ``uri`` names the libvirt. ``said`` is what an operation
+    told that was struck and ended by itself; ``ahead_s`` is how wrong the user's clock goes."""
 
     folder: Path
     home: Path = field(init=False)
     uri: str = field(init=False)
     said: str = ""
+    ahead_s: float = 0.0
     _number: int = 0
 
     def __post_init__(self) -> None:
         self.home = self.folder / "h"
         self.uri = f"qemu:///embed?root={self.home}/e"
+
+    @property
+    def database(self) -> Path:
+        """The file of the record, where it is one."""
+        return self.home / "STATE/lifebuoy/lifebuoy.sqlite"
+
+    def scene(self) -> Scene:
+        """Where to look after a fault."""
+        return Scene(self.uri, self.home, f"sqlite:///{self.database}")
+
+    def places(self) -> dict[str, Path]:
+        """Folders that are put back, each by the name under which it is kept."""
+        return {"home": self.home}
 
     def environment(self) -> dict[str, str]:
         """What the user's commands are given."""
@@ -60,7 +78,7 @@ class World:
     def run(self, act: Callable[[], object], *, timeout_s: float = 90.0) -> Ended:
         """Anything else in a process of the user."""
         return process.run(
-            act,
+            partial(_by_clock, self.ahead_s, act),
             self._streams(),
             environment=self.environment(),
             stdin=f"{PASSWORD}\n",
@@ -82,7 +100,7 @@ class World:
 
     def facts(self) -> Facts:
         """How everything is now."""
-        ended = self.run(partial(observation.observe, self.uri, self.home))
+        ended = self.run(partial(observation.observe, self.scene()))
         if ended.status != 0:
             raise NotPrepared(f"nothing can be seen: {ended.status} {ended.err[-900:]}")
         return observation.facts_of(ended.out)
@@ -90,17 +108,16 @@ class World:
     def keep(self, name: str) -> None:
         """Remember how all is now, for ``put_back``; nothing may run."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
-        _copy(self.home, self.folder / name)
+        for kept, place in self.places().items():
+            _copy(place, self.folder / name / kept)
 
     def put_back(self, name: str = "made") -> None:
         """As it was kept; nothing runs."""
+        self.ahead_s = 0.0
         self.end_machines()
-        for path in self.home.iterdir():  # not itself: a file system may be mounted there
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        _copy(self.folder / name, self.home)
+        for kept, place in self.places().items():
+            _empty(place)
+            _copy(self.folder / name / kept, place)
 
     def write(self, pattern: int) -> None:
         """What its guest does in its life: writes to every disk and to the UEFI variables."""
@@ -127,25 +144,52 @@ class World:
 
 
 def _copy(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", "--sparse=always", "-T", source, target], check=True)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():  # not itself: a file system may be mounted there
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@contextmanager
+def founded() -> Iterator[Path]:
+    """The folder of a new world, with an empty home in it; gone after the block."""
+    folder = Path(tempfile.mkdtemp(prefix="lbf-", dir="/tmp"))  # short, for sockets
+    home = folder / "h"
+    try:
+        home.mkdir()
+        if apart.possible():
+            apart.mount_small(home, SIZE_MIB)
+        yield folder
+    finally:
+        if apart.possible():
+            apart.unmount(home)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def peopled(world: World) -> Iterator[None]:
+    """It has a stopped instance and is kept so; nothing runs any more after the block."""
+    try:
+        _prepare(world)
+        world.keep("made")
+        yield
+    finally:
+        world.end_machines()
 
 
 @contextmanager
 def made() -> Iterator[World]:
     """A world with a stopped instance; gone after the block."""
-    world = World(Path(tempfile.mkdtemp(prefix="lbf-", dir="/tmp")))  # short, for sockets
-    try:
-        world.home.mkdir()
-        if apart.possible():
-            apart.mount_small(world.home, SIZE_MIB)
-        _prepare(world)
-        world.keep("made")
-        yield world
-    finally:
-        world.end_machines()
-        if apart.possible():
-            apart.unmount(world.home)
-        shutil.rmtree(world.folder, ignore_errors=True)
+    with founded() as folder:
+        world = World(folder)
+        with peopled(world):
+            yield world
 
 
 def _prepare(world: World) -> None:
@@ -159,6 +203,11 @@ def _prepare(world: World) -> None:
         raise NotPrepared(f"cannot define the instance: {defined.err}")
     world.must("rescue", "enter", machine.NAME, "--no-wait", "--generate-password")
     world.must("rescue", "exit", machine.NAME, "--force", "--watch", "0")
+
+
+def _by_clock(ahead_s: float, act: Callable[[], object]) -> object:
+    clock.jump(ahead_s)
+    return act()
 
 
 def _define(uri: str, home: Path, definition: str) -> None:

@@ -16,13 +16,17 @@ _CONFIG: Final = """
 ListenAddress 127.0.0.1
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
-PidFile none
+PidFile {folder}/pid
 StrictModes no
 UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 LogLevel DEBUG1
 """
+_CUT: Final = (
+    'all=$(cat "$0"); new=$all; while [ -n "$new" ]; do '
+    'new=$(for p in $new; do pgrep -P $p; done); all="$all $new"; done; kill -9 $all'
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,15 @@ class Server:
         """What it did so far."""
         return self.machine.path(f"{self.folder}/log").read_text(errors="replace")
 
+    def serve(self) -> None:
+        """Let users in; it is done by ``start`` and needed after ``cut`` only."""
+        words = (PROGRAM, "-f", f"{self.folder}/config", "-E", f"{self.folder}/log")
+        self.machine.as_root(*words)
+
+    def cut(self) -> None:
+        """End it with every connection that it serves."""
+        self.machine.as_root("sh", "-c", _CUT, f"{self.folder}/pid")
+
 
 def start(machine: Machine, name: str, public_key: str, *options: str) -> Server:
     """A server that lets the owner of ``public_key`` in; it ends with the machine.
@@ -52,9 +65,10 @@ def start(machine: Machine, name: str, public_key: str, *options: str) -> Server
     port = login.free_port()
     lines = (*options, f"Port {port}", _CONFIG.format(folder=folder))
     outside.joinpath("config").write_text("\n".join(lines))
-    machine.as_root(PROGRAM, "-f", f"{folder}/config", "-E", f"{folder}/log")
     key = outside.joinpath("host_key.pub").read_text()
-    return Server(machine, folder, port, f"[127.0.0.1]:{port} {key}")
+    server = Server(machine, folder, port, f"[127.0.0.1]:{port} {key}")
+    server.serve()
+    return server
 
 
 def make_key(file: Path, owner: User | None = None) -> str:

@@ -137,9 +137,7 @@ def test_a_worker_whose_ssh_to_the_host_is_cut_is_followed_by_one_that_is_there(
 ) -> None:
     add_idle(laptop, tmp_path)
     before = guests.define_bare(NAME)
-    doomed = sshd.start(
-        host, "ssh-doomed", elsewhere.public_key(laptop), "PidFile /run/ssh-doomed/pid"
-    )
+    doomed = sshd.start(host, "ssh-doomed", elsewhere.public_key(laptop))
     elsewhere.know(laptop, doomed)
     far = there(laptop, database, doomed, IDLE)
     near = Party(replace(here.member, images=IDLE))
@@ -147,19 +145,10 @@ def test_a_worker_whose_ssh_to_the_host_is_cut_is_followed_by_one_that_is_there(
     with far.working() as cut_off:
         assert cut_off.said("goes on", NAME), cut_off.lines
         with near.working() as first:
-            cut(host, "/run/ssh-doomed/pid")
+            doomed.cut()
             assert cut_off.said("let go", NAME), cut_off.lines
             assert first.said("goes on", NAME), first.lines
             assert until(lambda: here.operation()["state"] == "done", 120), first.lines
     left = here("rescue", "exit", NAME, "--watch", "0", "--json").json("rescue-exit")
     assert left["differences"] == []
     assert guests.definition(NAME) == before and guests.stay_media() == []
-
-
-def cut(host: Machine, pid_file: str) -> None:
-    """End an SSH server with every connection that it serves."""
-    script = (
-        'all=$(cat "$0"); new=$all; while [ -n "$new" ]; do '
-        'new=$(for p in $new; do pgrep -P $p; done); all="$all $new"; done; kill -9 $all'
-    )
-    host.as_root("sh", "-c", script, pid_file)

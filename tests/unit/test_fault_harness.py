@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +14,7 @@ from faults.observation import Facts, Shape
 from faults.trial import Trial
 
 STOPPED = Shape("", "", 0, False, {"vda": "aa"}, "v")
-ORIGIN = Facts(STOPPED, "<domain/>", True, 0, (), "", ("a.iso",), ("e/media/a.iso",), (), ())
+ORIGIN = Facts(STOPPED, "<domain/>", True, 0, (), "", ("e/media/a.iso",), (), ())
 ENTERED = replace(
     ORIGIN,
     shape=replace(STOPPED, stay="rescue", running="rescue system"),
@@ -62,3 +64,17 @@ def test_the_table_counts_what_came_and_what_was_survived(tmp_path: Any) -> None
     assert report.rows(trials) == [("kill", "enter", "2", "1", "1")]
     report.keep(trials, tmp_path / "kept")
     assert report.kept(tmp_path / "kept") == trials
+
+
+def test_a_clock_that_jumps_jumps_for_the_product() -> None:
+    script = """
+from faults import clock
+from lifebuoy.operations import context, lock, notebook, workflows
+before = context._now()
+clock.jump(-7 * 86400.0)
+assert 6 < (before - context._now()).days + 1 < 8
+assert notebook.now() < before.isoformat()
+assert lock.time.time() < before.timestamp() - 6 * 86400
+assert lock.time.strftime("%Y-%m-%d", lock.time.gmtime()) < before.strftime("%Y-%m-%d")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
