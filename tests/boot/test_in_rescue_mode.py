@@ -153,6 +153,7 @@ def test_a_reboot_typed_inside_ends_programs_and_keeps_the_password(stay: Visit)
     assert (stay.stay, stay.domain.id) == (before, number)
 
 
+@pytest.mark.slow
 def test_a_hard_reset_comes_back_without_the_password_until_a_new_one_is_set(stay: Visit) -> None:
     before, number = stay.stay, stay.domain.id
     start = stay.start_number()
@@ -166,6 +167,7 @@ def test_a_hard_reset_comes_back_without_the_password_until_a_new_one_is_set(sta
     assert stay.stay.session == before.session and stay.domain.id == number
 
 
+@pytest.mark.slow
 def test_a_power_off_typed_inside_stays_in_rescue_mode(stay: Visit) -> None:
     number, start = stay.domain.id, stay.start_number()
     with stay.shell() as shell:

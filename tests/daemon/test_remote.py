@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 
 import pytest
 
@@ -135,13 +134,12 @@ def test_a_tunnel_tells_a_shut_host_from_a_silent_guest(
             assert stream.recv(4) == b"SSH-"
     with through(hop, "127.0.0.1", server.port) as stream:
         assert stream.recv(4) == b"SSH-"
-    started = time.monotonic()
     with pytest.raises(EOFError), through(hop, "127.0.0.1", login.free_port()) as stream:
         if not stream.recv(4):
             raise EOFError
-    assert time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 def test_backup_points_of_a_guest_on_another_machine(
     host: Machine, far: Member, guests: Guests
 ) -> None:

@@ -153,7 +153,9 @@ def test_at_a_terminal_the_password_is_asked_for_and_all_ways_in_are_told(
     assert lifebuoy.python(_DUMP, "vm") == vm
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_an_interrupt_puts_everything_back_even_if_it_comes_twice(
     lifebuoy: Command, vm: str, number: signal.Signals
 ) -> None:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,14 +73,13 @@ def test_serial_is_refused_to_a_second_reader_and_given_by_force(domain: Domain)
 def test_a_silent_console_does_not_hold_up_other_calls(domain: Domain) -> None:
     domain.start(paused=True)
     with domain.open_serial() as console:
-        reader = threading.Thread(target=lambda: console.read(3))
+        reader = threading.Thread(target=lambda: console.read(8))
         reader.start()
-        started = time.monotonic()
         for _ in range(20):
             domain.run_state()
             domain.xml(live=True)
         assert domain.screenshot_png()
-        assert time.monotonic() - started < 2
+        assert reader.is_alive()
         reader.join()
 
 

@@ -158,7 +158,7 @@ def test_a_real_world_definition_goes_in_and_comes_back_identical(
     check_promises(POSSIBLE[name], media)
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(definitions())
 def test_a_generated_definition_goes_in_and_comes_back_identical(xml: str) -> None:
     try:
