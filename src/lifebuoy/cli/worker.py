@@ -74,7 +74,9 @@ def worker(
     hosts = Hosts(session, host or [], tell)
     opened = durable.OnRecord(session)
     try:
-        at_work = Worker(opened.engine, hosts, _name(), parallel, tell.operation, tell.seen)
+        at_work = Worker(
+            opened.engine, hosts, _name(), parallel, tell.operation, tell.seen, tell.worker
+        )
         with _stopped_by_signals(tell) as stop, hosts:
             at_work.serve(stop)
             tell("worker", "has ended; nothing is under way")
@@ -99,6 +101,10 @@ class _Teller:
             else:
                 sys.stdout.write(output.clean(f"{time} {subject or 'host'}: {event}") + "\n")
             sys.stdout.flush()
+
+    def worker(self, words: str) -> None:
+        """Something about the worker itself."""
+        self("worker", words)
 
     def operation(self, served: Served) -> None:
         """Something about an operation."""

@@ -8,20 +8,33 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from lifebuoy.errors import BadInput, DatabaseTrouble
 
+_T = TypeVar("_T")
+
 #: how long a writer waits for the one before it
 BUSY_S: Final = 30.0
-_CONNECT_S: Final = 10
+#: how long a server that is away is waited for in the middle of an operation
+AWAY_S: Final = 60.0
+#: how often it is looked whether it is back
+PACE_S: Final = 0.5
+#: libpq's options for a connection whose loss must be noticed within seconds
+QUICK_TO_NOTICE: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
 _WRITES: Final = "lifebuoy_writes"
 HINT: Final = (
     "see the setting database (LIFEBUOY_DATABASE). Instances do not depend on it: lifebuoy "
@@ -31,10 +44,15 @@ HINT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An opened database. ``url`` may hold a password: it is never shown."""
+    """An opened database. ``url`` may hold a password: it is never shown.
+
+    ``patience_s`` is how long a file that another process holds, or a server that is away, is
+    waited for in the middle of something.
+    """
 
     url: sa.URL
     engine: sa.Engine
+    patience_s: float
 
     @property
     def is_sqlite(self) -> bool:
@@ -78,6 +96,22 @@ class Database:
         ):
             yield connection
 
+    def patiently(self, act: Callable[[], _T]) -> _T:
+        """Do ``act`` with the database, again and again while its server is away.
+
+        Raises:
+            DatabaseTrouble: from ``act``, after ``patience_s``.
+        """
+        deadline = time.monotonic() + self.patience_s
+        while True:
+            try:
+                return act()
+            except DatabaseTrouble:
+                # SQLite has waited by itself; what else is wrong with a file stays wrong
+                if self.is_sqlite or time.monotonic() >= deadline:
+                    raise
+                time.sleep(PACE_S)
+
     @contextmanager
     def alone(self, key: int) -> Iterator[None]:
         """Hold an advisory lock of PostgreSQL's.
@@ -94,10 +128,7 @@ class Database:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar():
                 if time.monotonic() > deadline:
-                    raise DatabaseTrouble(
-                        f"somebody else is making the tables of {self.location} for too long",
-                        hint=HINT,
-                    )
+                    raise busy_making(self.location)
                 time.sleep(0.02)
             try:
                 yield
@@ -123,8 +154,10 @@ def default_url(state_dir: Path) -> str:
     return f"sqlite:///{state_dir / 'lifebuoy.sqlite'}"
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, patience_s: float | None = None) -> Database:
     """The database at ``url``; nothing is asked of it yet.
+
+    ``patience_s``: see ``Database``; for SQLite also ``?timeout=SECONDS`` in the URL.
 
     Raises:
         BadInput: no URL of SQLite or PostgreSQL.
@@ -132,7 +165,8 @@ def open_database(url: str) -> Database:
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(parsed, _sqlite(parsed))
+        waits_s = _sqlite_patience(parsed) if patience_s is None else patience_s
+        return Database(parsed, _sqlite(parsed, waits_s), waits_s)
     return Database(
         parsed,
         sa.create_engine(
@@ -140,17 +174,32 @@ def open_database(url: str) -> Database:
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=20,
-            connect_args={"connect_timeout": _CONNECT_S, "application_name": "lifebuoy"},
+            connect_args={"application_name": "lifebuoy", **QUICK_TO_NOTICE},
         ),
+        AWAY_S if patience_s is None else patience_s,
     )
 
 
 def trouble(location: str, error: Exception) -> DatabaseTrouble:
     """What SQLAlchemy or DBOS says in our words, without statements and their values."""
+    if isinstance(error, DatabaseTrouble):
+        return error
     why = type(error).__name__
     if isinstance(error, DBAPIError) and error.orig is not None:
-        why = re.sub(r"\s+", " ", str(error.orig)).strip()[:300]
+        why = driver_words(error.orig)
     return DatabaseTrouble(f"the database of operations ({location}) fails: {why}", hint=HINT)
+
+
+def busy_making(location: str) -> DatabaseTrouble:
+    """The error for whoever has waited for another one that makes the tables."""
+    return DatabaseTrouble(
+        f"somebody else is making the tables of {location} for too long", hint=HINT
+    )
+
+
+def driver_words(error: BaseException) -> str:
+    """What a driver says, on one line."""
+    return re.sub(r"\s+", " ", str(error)).strip()[:300]
 
 
 def _parsed(url: str) -> sa.URL:
@@ -167,7 +216,14 @@ def _parsed(url: str) -> sa.URL:
     return parsed.set(drivername="sqlite", database=str(Path(parsed.database).absolute()))
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
+def _sqlite_patience(url: sa.URL) -> float:
+    try:
+        return float(str(url.query.get("timeout", BUSY_S)))
+    except ValueError:
+        raise BadInput("the timeout in the setting database is no number of seconds") from None
+
+
+def _sqlite(url: sa.URL, patience_s: float) -> sa.Engine:
     assert url.database is not None
     folder = Path(url.database).parent
     try:
@@ -177,9 +233,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
             f"the folder of the database of operations ({folder}) cannot be made: {error.strerror}",
             hint=HINT,
         ) from error
-    options: dict[str, Any] = {"isolation_level": None}
-    if "timeout" not in url.query:
-        options["timeout"] = BUSY_S
+    options: dict[str, Any] = {"isolation_level": None, "timeout": patience_s}
     engine = sa.create_engine(url, connect_args=options)
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)

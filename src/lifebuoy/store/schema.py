@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from lifebuoy.errors import DatabaseNewer, DatabaseTrouble
-from lifebuoy.store.database import BUSY_S, HINT, Database
+from lifebuoy.store.database import HINT, Database, busy_making
 
 #: The newest file of migrations/versions. Known here so that a start that finds it in the database
 #: need not load Alembic.
@@ -21,6 +22,7 @@ HEAD: Final = "0002"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 #: of PostgreSQL's advisory locks: "lifebuoy" in letters
 _LOCK: Final = 0x6C69666562756F79
+_TURN_S: Final = 0.01
 
 
 def prepare(database: Database) -> None:
@@ -50,7 +52,7 @@ def prepare(database: Database) -> None:
 def alone(database: Database) -> Iterator[None]:
     """Nobody else makes or upgrades tables in the block: ours or those of DBOS."""
     if database.is_sqlite:
-        with _file_lock(database.file.with_name(database.file.name + ".lock")):
+        with _file_lock(database):
             _use_write_ahead_log(database)
             yield
         return
@@ -70,7 +72,7 @@ def _version(database: Database) -> str | None:
 def _use_write_ahead_log(database: Database) -> None:
     """Readers and a writer do not wait for each other; the file remembers it."""
     try:
-        with closing(sqlite3.connect(database.file, timeout=BUSY_S)) as connection:
+        with closing(sqlite3.connect(database.file, timeout=database.patience_s)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
         raise DatabaseTrouble(
@@ -94,15 +96,29 @@ def _upgrade(database: Database) -> None:
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
+def _file_lock(database: Database) -> Iterator[None]:
+    path = database.file.with_name(database.file.name + ".lock")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DatabaseTrouble(
             f"cannot write beside the database of operations ({path}): {error.strerror}"
         ) from error
+    deadline = time.monotonic() + database.patience_s
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while not _is_locked(descriptor):
+            if time.monotonic() > deadline:
+                raise busy_making(database.location)
+            time.sleep(_TURN_S)
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Whether it could be locked for this process."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
