@@ -25,7 +25,7 @@ LogLevel DEBUG1
 """
 _CUT: Final = (
     'all=$(cat "$0"); new=$all; while [ -n "$new" ]; do '
-    'new=$(for p in $new; do pgrep -P $p; done); all="$all $new"; done; kill -9 $all'
+    'new=$(for p in $new; do pgrep -P $p; done); all="$all $new"; done; kill -9 $all || true'
 )
 
 
