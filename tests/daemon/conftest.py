@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from lab import cache, images
+from lab import cache, images, login
 from lifebuoy.image import Catalogue
 from tests.daemon import elsewhere, machine, sshd
 from tests.daemon.account import User
+from tests.daemon.certificates import Authority
 from tests.daemon.elsewhere import ELSEWHERE
 from tests.daemon.guests import Guests
-from tests.daemon.machine import Kind, Machine
+from tests.daemon.machine import Kind, Machine, Tls
 from tests.daemon.member import Member
 from tests.daemon.sshd import Server
 from tests.libvirt.command import idle_iso
@@ -35,7 +36,13 @@ def our_images() -> Path:
 
 
 @pytest.fixture(scope="session")
-def host(our_images: Path) -> Iterator[Machine]:
+def tls() -> Tls:
+    """Where the server listens by TLS, and who signs for it."""
+    return Tls(Authority("the authority of a test"), login.free_port())
+
+
+@pytest.fixture(scope="session")
+def host(our_images: Path, tls: Tls) -> Iterator[Machine]:
     """A server with a system libvirt; a user is in its group libvirt, another is not."""
     needed = ("libvirtd", "virtlogd", "unshare", "nsenter", "setpriv")
     missing = [name for name in needed if shutil.which(name, path=_path()) is None]
@@ -43,7 +50,7 @@ def host(our_images: Path) -> Iterator[Machine]:
         pytest.skip(f"needs {', '.join(missing)}")
     if os.geteuid() != 0 or not _may_unshare():
         pytest.skip("needs root, and that it may make namespaces")
-    with machine.started(Kind.HOST, (MEMBER, STRANGER), our_images) as made:
+    with machine.started(Kind.HOST, (MEMBER, STRANGER), our_images, tls) as made:
         yield made
 
 

@@ -23,13 +23,16 @@ from pathlib import Path
 from typing import Final
 
 import lifebuoy
+from tests.daemon import certificates
 from tests.daemon.account import User, make_homes, write_entries
+from tests.daemon.certificates import Authority
 
 SCRIPT: Final = Path(__file__).with_name("machine.sh")
 PLACE: Final = Path("/var/tmp")  # on a disk, where every user may pass, and short for sockets
 START_S: Final = 60.0
 DEADLINE_S: Final = 240.0
 IMAGES: Final = "/run/images"
+LOOPBACK: Final = "127.0.0.1"
 _PYTHON: Final = f"/run/python/bin/python3.{sys.version_info.minor}"
 _NAMESPACES: Final = {
     "mount": "mnt",
@@ -45,10 +48,25 @@ unix_sock_rw_perms = "0770"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
 """
+_TLS_CONF: Final = """
+listen_addr = "{address}"
+tls_port = "{port}"
+ca_file = "/etc/libvirt/tls/cacert.pem"
+cert_file = "/etc/libvirt/tls/servercert.pem"
+key_file = "/etc/libvirt/tls/serverkey.pem"
+"""
 _QEMU_CONF: Final = """
 # Control groups would be the whole machine's.
 cgroup_controllers = []
 """
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Where a host's libvirt listens, on 127.0.0.1, and who signs for it and its clients."""
+
+    authority: Authority
+    port: int
 
 
 class Kind(StrEnum):
@@ -121,15 +139,20 @@ def environment(user: User, *, images: str = IMAGES) -> dict[str, str]:
 
 
 @contextmanager
-def started(kind: Kind, users: Sequence[User], images: Path) -> Iterator[Machine]:
-    """A machine with these users, who find the rescue images of the folder ``images``."""
+def started(
+    kind: Kind, users: Sequence[User], images: Path, tls: Tls | None = None
+) -> Iterator[Machine]:
+    """A machine with these users, who find the rescue images of the folder ``images``.
+
+    With ``tls`` its libvirt listens for that as well.
+    """
     folder = Path(tempfile.mkdtemp(prefix="lb-", dir=PLACE))
     folder.chmod(0o755)
     (folder / "etc").mkdir()
     write_entries(folder / "etc", users)
     make_homes(folder, users)
     if kind is not Kind.LAPTOP:
-        _configure_libvirt(folder / "etc" / "libvirt")
+        _configure_libvirt(folder / "etc" / "libvirt", tls)
     try:
         process = _start(kind, folder, images)
         try:
@@ -141,9 +164,14 @@ def started(kind: Kind, users: Sequence[User], images: Path) -> Iterator[Machine
         shutil.rmtree(folder)
 
 
-def _configure_libvirt(folder: Path) -> None:
+def _configure_libvirt(folder: Path, tls: Tls | None) -> None:
     shutil.copytree("/etc/libvirt", folder, symlinks=True)
-    for name, text in (("libvirtd.conf", _LIBVIRTD_CONF), ("qemu.conf", _QEMU_CONF)):
+    daemon = _LIBVIRTD_CONF
+    if tls is not None:
+        own = tls.authority.server(LOOPBACK)
+        certificates.put(folder / "tls", "server", own, [tls.authority])
+        daemon += _TLS_CONF.format(address=LOOPBACK, port=tls.port)
+    for name, text in (("libvirtd.conf", daemon), ("qemu.conf", _QEMU_CONF)):
         with (folder / name).open("a") as config:
             config.write(text)
 

@@ -34,7 +34,8 @@ if [ "$kind" != laptop ]; then
         mount --bind "$folder/kvm" /dev/kvm
     fi
     virtlogd --daemon
-    libvirtd --daemon
+    # there are certificates where it is to listen to the network, by TLS
+    if [ -e /etc/libvirt/tls ]; then libvirtd --daemon --listen; else libvirtd --daemon; fi
 fi
 touch "$folder/ready"
 sleep infinity &

@@ -11,6 +11,7 @@ from typing import Final
 import libvirt
 
 from lifebuoy.errors import BadInput, Busy, CannotConnect
+from lifebuoy.hypervisor import tls
 from lifebuoy.hypervisor.eventloop import start_event_loop
 from lifebuoy.hypervisor.host import Host
 from lifebuoy.hypervisor.link import Link
@@ -53,8 +54,9 @@ def _link(uri: str | None, state_dir: Path) -> Link:
     try:
         return _open(known)
     except libvirt.libvirtError as exc:
+        words = message(exc)
         raise CannotConnect(
-            f"cannot connect to '{uri}': {message(exc)}", hint=_connect_hint(known)
+            f"cannot connect to '{uri}': {words}", hint=_connect_hint(known, words)
         ) from exc
 
 
@@ -116,13 +118,15 @@ def _installed(program: str) -> bool:
     return shutil.which(program, path=path) is not None
 
 
-def _connect_hint(known: UriFacts) -> str:
+def _connect_hint(known: UriFacts, words: str) -> str:
     if known.ssh_hop:
         words = shlex.join([*known.ssh_hop.command(), "virsh", "-c", "qemu:///system", "list"])
         return (
             f"check that this works: {words} - it needs an SSH key without a prompt, libvirt on "
             "that host, and membership of its group libvirt"
         )
+    if known.transport == "tls":
+        return tls.hint(known.uri, words)
     if known.uri == SYSTEM_URI:
         return "start libvirt (systemctl start libvirtd) and be a member of the group libvirt"
     return "check the URI and that libvirt runs there"

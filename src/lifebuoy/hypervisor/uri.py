@@ -25,6 +25,7 @@ class UriFacts:
 
     uri: str
     driver: str
+    transport: str
     is_embedded: bool
     is_remote: bool
     is_session: bool
@@ -69,6 +70,7 @@ def facts(uri: str) -> UriFacts:
     return UriFacts(
         uri=uri,
         driver=driver,
+        transport=transport,
         is_embedded=embedded,
         is_remote=bool(host) or transport in _REMOTE_TRANSPORTS,
         is_session=parts.path == "/session",
