@@ -81,6 +81,12 @@ def disturbances() -> tuple[Disturbance, ...]:
             lambda world: _server(world).start(),
             ends_process=True,
         ),
+        Disturbance(
+            "PostgreSQL down",
+            lambda world: _server(world).stop(),
+            lambda world: _server(world).start(),
+            at_start=True,
+        ),
     )
 
 

@@ -33,7 +33,7 @@ Tried are:
   and at instants between them; QEMU killed; the disk full; the clock jumping, a year ahead or a
   week back, and staying so; the record gone, spoilt, locked, of a newer version;
 - with the record in a real PostgreSQL server on loopback: the server restarted, killed and back two
-  seconds later, killed together with the process; the process killed alone;
+  seconds later, killed together with the process, down from the start; the process killed alone;
 - with a system libvirtd on a machine of its own (namespaces), reached by `qemu+ssh` alone as a
   member of the group `libvirt`: libvirtd killed while its QEMUs live on, and back two seconds later
   or once the operation has ended; the SSH connection cut, by the end of its client or of the server
@@ -54,12 +54,11 @@ Survived means, each time:
   copy of variables, no lock, no draft;
 - every operation has an outcome;
 - then it leaves rescue mode, stops, and all its backup points are deleted: all of that works, and
-  everything is as at the very beginning, the disks reading as before. Where `lifebuoy backup list`
-  says that something is left to be merged, `lifebuoy backup tidy` is asked for first, as a user
-  is told to.
+  everything is as at the very beginning, the disks reading as before.
 
 Where a full disk lets libvirt start nothing, an instance that ran may be stopped, if the command
-said that not everything could be put back.
+said that not everything could be put back. Where `lifebuoy backup list` says that something is
+left to be merged, `lifebuoy backup tidy` is asked for before anything is looked at, as it says.
 
 {table}
 """

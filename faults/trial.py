@@ -61,8 +61,11 @@ class Bench:
     def go_on(self, fault: str, way: Way, began: float) -> Trial:
         """Go on that way after the fault, look, and bring the instance back to its origin."""
         ends = [self.world.call(*words) for words in way.commands]
-        found = _ill(ends)
         now = self.world.facts()
+        if now.untidy:  # as ``backup list`` tells the user to
+            ends.append(self.world.call(*TIDY))
+            now = self.world.facts()
+        found = _ill(ends)
         found += invariants.broken(now, self.allowed(way), self.origin)
         found += closed(self.world, now, self.origin)
         return Trial(
@@ -120,8 +123,6 @@ def closed(world: World, now: Facts, origin: Facts) -> list[str]:
     seen = world.facts() if commands else now
     if seen.shape.running:
         ends.append(world.call(*STOP))
-    if seen.untidy:  # as ``backup list`` tells the user to
-        ends.append(world.call(*TIDY))
     ends += [world.call("backup", "delete", id_, "--yes") for id_ in seen.point_ids]
     troubles = [f"afterwards {words}" for words in _ill(ends)]
     troubles += [f"afterwards status {one.status}: {one.err[-200:]}" for one in ends if one.status]
