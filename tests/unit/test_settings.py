@@ -9,6 +9,7 @@ import pytest
 
 from lifebuoy.errors import BadInput
 from lifebuoy.hosts.place import Place
+from lifebuoy.operations.retention import Retention
 from lifebuoy.settings import reading, reference
 from lifebuoy.settings.validation import masked
 from lifebuoy.settings.values import Settings
@@ -49,6 +50,13 @@ def test_each_setting_tells_where_it_came_from(file: Path) -> None:
     assert reading.explained({}, {}, file).origins[0].source == str(file)
 
 
+def test_how_long_operations_are_kept_can_be_set(file: Path) -> None:
+    assert read(file).retention == Retention(days=90, newest=100)
+    file.write_text("operations_kept_days = 7\n")
+    kept = read(file, {"LIFEBUOY_OPERATIONS_KEPT_NEWEST": "0"}).retention
+    assert kept == Retention(days=7, newest=0)
+
+
 def test_hosts_of_file_and_environment_are_put_together(file: Path) -> None:
     file.write_text('pool = "media"\n[hosts.b]\nuri = "qemu:///b"\n[hosts."a.x"]\nuri = "embed"\n')
     found = read(file, {"LIFEBUOY_HOSTS__B__POOL": "other"})
@@ -86,6 +94,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
         ('connect = ""', "'connect' in"),
         ("[connect]", "'connect' in"),
         ("host_timeout_s = 0", "'host_timeout_s' in"),
+        ("operations_kept_days = 0", "'operations_kept_days' in"),
         ('[hosts.A]\nuri = "qemu:///x"', "cannot be called 'A'"),
         ('[hosts."a/b"]\nuri = "qemu:///x"', "cannot be called 'a/b'"),
         ("[hosts.a]", "'hosts.a.uri' in"),

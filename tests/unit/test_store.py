@@ -183,8 +183,9 @@ def test_only_what_has_ended_long_ago_is_forgotten(ready: Database) -> None:
                 time_ = f"2026-01-0{number + 1}"
                 records.finish(connection, f"id{number}", time=time_, outcome=Outcome.DONE)
     with ready.writing() as connection:
-        ids = records.ended_before(connection, "2026-01-09", keep=1)
-        assert sorted(ids) == ["id0", "id1"]
+        assert records.ended_before(connection, "2026-01-09", keep=1, limit=1) == ["id0"]
+        ids = records.ended_before(connection, "2026-01-09", keep=1, limit=9)
+        assert ids == ["id0", "id1"]
         records.remove(connection, [*ids, "id3"])
     assert get(ready, "id3").outcome is None
     with pytest.raises(OperationNotFound):

@@ -45,6 +45,7 @@ class OnRecord:
 
     def __init__(self, session: Session) -> None:
         self.database = database(session)
+        self._retention = session.settings.retention
         self._engine: Engine | None = None
 
     def clear(self, context: Context, kind: Kind[Any], name: str, *, silent: bool) -> None:
@@ -123,7 +124,7 @@ class OnRecord:
         if self._engine is None:
             from lifebuoy.operations.engine import Engine  # loads DBOS: only where it is needed
 
-            self._engine = Engine(self.database)
+            self._engine = Engine(self.database, retention=self._retention)
         return self._engine
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from lifebuoy.operations.failures import unexpected
 from lifebuoy.operations.journal import Ending, Journey
 from lifebuoy.operations.notebook import Notebook, conclude
 from lifebuoy.operations.operation import JsonObject, Kind, Work
+from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.operations.task import DatabaseLost, LetGo, Task
 from lifebuoy.store import Database, Outcome, records, schema
 from lifebuoy.store.database import trouble
@@ -32,9 +33,7 @@ _log = structlog.get_logger(__name__)
 #: DBOS looks for what was put in its queue every tenth of a second; after this it will not begin
 BEGIN_S: Final = 60.0
 _TICK_S: Final = 0.5
-#: how long what has ended stays on record, and how much of it stays in any case
-_KEPT: Final = timedelta(days=90)
-_KEPT_ANYHOW: Final = 100
+#: so many that have ended are forgotten at a time
 _AT_A_TIME: Final = 500
 #: after this the user is told that the database is waited for
 _SILENCE_S: Final = 5.0
@@ -43,8 +42,13 @@ _SILENCE_S: Final = 5.0
 class Engine:
     """DBOS, the database and this process's id, from ``open`` to ``close``; one per process."""
 
-    def __init__(self, database: Database, find: kinds.Find = kinds.find) -> None:
-        """Prepare the database and start.
+    def __init__(
+        self,
+        database: Database,
+        find: kinds.Find = kinds.find,
+        retention: Retention = USUAL,
+    ) -> None:
+        """Prepare the database and start. ``retention`` is what ``tidy`` keeps.
 
         Raises:
             DatabaseTrouble: it cannot be used.
@@ -52,6 +56,7 @@ class Engine:
         """
         self.database = database
         self.find = find
+        self.retention = retention
         self._tasks: dict[str, Task] = {}
         self._has_lost_database = False
         schema.prepare(database)
@@ -65,16 +70,23 @@ class Engine:
                 raise trouble(database.location, error) from error
             raise
 
-    def tidy(self, *, others: bool) -> None:
-        """Forget what ended long ago; what the audit log says of it stays.
+    def tidy(self, *, others: bool) -> bool:
+        """Forget some of what ended long ago; what the audit log says of it stays.
 
         ``others``: also what processes that were killed left in DBOS, which may take seconds.
+        Returns whether there may be more to forget.
         """
         if self._has_lost_database:
-            return
+            return False
+        kept = self.retention
+        before = datetime.now(UTC) - timedelta(days=kept.days)
         with self.database.reading() as connection:
-            before = (datetime.now(UTC) - _KEPT).strftime("%Y-%m-%dT%H:%M:%S")
-            ids = records.ended_before(connection, before, keep=_KEPT_ANYHOW)[:_AT_A_TIME]
+            ids = records.ended_before(
+                connection,
+                before.strftime("%Y-%m-%dT%H:%M:%S"),
+                keep=kept.newest,
+                limit=_AT_A_TIME,
+            )
         try:
             if ids:
                 workflows.forget(ids)
@@ -86,6 +98,7 @@ class Engine:
         if ids:
             with self.database.writing() as connection:
                 records.remove(connection, ids)
+        return len(ids) == _AT_A_TIME
 
     def close(self, *, at_exit: bool = False) -> None:
         """Stop working. ``at_exit``: the process ends now, so nothing is waited for."""

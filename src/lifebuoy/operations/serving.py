@@ -134,7 +134,8 @@ class Worker:
         self._collect()
         if self.clock() - self._tidied >= _TIDY_S:
             self._tidied = self.clock()
-            self.engine.tidy(others=True)
+            if self.engine.tidy(others=True):
+                self._tidied = float("-inf")  # the rest at the next turn
         room = self.parallel - len(self._underway)
         if room <= 0:
             return False

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from lifebuoy.errors import BadInput
 from lifebuoy.hosts.place import Place, require_name, require_uri
+from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.settings.values import HOST_TIMEOUT_S, Settings
 
 PREFIX: Final = "LIFEBUOY_"
@@ -111,6 +112,19 @@ class SettingsModel(BaseSettings):
         le=600,
         description="Seconds that a host has to answer where several are asked at the same time.",
     )
+    operations_kept_days: int = Field(
+        default=USUAL.days,
+        ge=1,
+        le=36500,
+        description="Days for which operations that have ended stay on record; the audit log "
+        "stays anyhow. Of several users of one database the one who keeps least counts.",
+    )
+    operations_kept_newest: int = Field(
+        default=USUAL.newest,
+        ge=0,
+        le=1_000_000,
+        description="So many of the newest of them stay on record however old they are.",
+    )
     hosts: dict[HostName, HostModel] = Field(
         default={},
         description="The hosts, a table each: [hosts.NAME].",
@@ -124,6 +138,7 @@ class SettingsModel(BaseSettings):
             images=self.images.expanduser() if self.images else None,
             pool=self.pool,
             host_timeout_s=self.host_timeout_s,
+            retention=Retention(self.operations_kept_days, self.operations_kept_newest),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())

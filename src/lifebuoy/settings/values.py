@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lifebuoy.hosts.place import Place
+from lifebuoy.operations.retention import USUAL, Retention
 
 HOST_TIMEOUT_S: Final = 5.0
 
@@ -20,6 +21,7 @@ class Settings:
     images: Path | None = None
     pool: str = ""
     host_timeout_s: float = HOST_TIMEOUT_S
+    retention: Retention = USUAL
     hosts: tuple[Place, ...] = ()
 
 

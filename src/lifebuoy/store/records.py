@@ -292,13 +292,16 @@ def watched(connection: sa.Connection, id_: str) -> tuple[str, str]:
     return ("", "") if row is None else (row.executor, row.cancel_requested or "")
 
 
-def ended_before(connection: sa.Connection, time: str, *, keep: int) -> list[str]:
-    """Ids of those that ended before ``time``, but for the newest ``keep`` that have ended."""
+def ended_before(connection: sa.Connection, time: str, *, keep: int, limit: int) -> list[str]:
+    """Ids of those that ended before ``time``, but for the newest ``keep`` that have ended; at most
+    ``limit``, the oldest.
+    """
     ended = operations.c.outcome.is_not(None)
     newest = sa.select(operations.c.id).where(ended)
     newest = newest.order_by(operations.c.created.desc()).limit(keep)
     query = sa.select(operations.c.id).where(ended, operations.c.finished < time)
-    return list(connection.execute(query.where(operations.c.id.not_in(newest))).scalars())
+    query = query.where(operations.c.id.not_in(newest)).order_by(operations.c.finished)
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
