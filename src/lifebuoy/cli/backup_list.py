@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import columns, options, output
-from lifebuoy.cli.backup_words import PointId, age, age_s, at_point, size
+from lifebuoy.cli import columns, listing, options, output
+from lifebuoy.cli.backup_point import PointId, at_point
+from lifebuoy.cli.backup_words import age, age_s, size
 from lifebuoy.cli.complete import instance_names
+from lifebuoy.cli.listing import Listed
 from lifebuoy.cli.session import Session, of
 from lifebuoy.operations import backup_list
 from lifebuoy.operations.backup_list import InstanceBackups, PointSummary
 
-Listed = list[tuple[str, list[InstanceBackups]]]
+Backups = list[Listed[InstanceBackups]]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,15 +48,12 @@ def list_(
     SIZE is what a point's own files take; DEPENDS names the points whose files it reads as well.
     """
     session = of(context)
-    listed, silent = _asked(session, name)
+    listed = _asked(session, name)
     if json:
         output.print_json(as_json(listed))
     else:
         _print(listed)
-    for host, words in silent if not json else ():
-        output.note(f"no answer from {host}: {words}")
-    if silent:
-        raise typer.Exit(1)
+    listing.end(listed, quiet=json)
 
 
 def show(context: typer.Context, id: PointId, json: options.Json = False) -> None:
@@ -96,7 +95,7 @@ def show(context: typer.Context, id: PointId, json: options.Json = False) -> Non
     )
 
 
-def as_json(listed: Listed) -> dict[str, object]:
+def as_json(listed: Backups) -> dict[str, object]:
     """The documented shape: docs/schema/backup-list.json."""
     return {
         "instances": [
@@ -105,9 +104,9 @@ def as_json(listed: Listed) -> dict[str, object]:
                 **{key: value for key, value in asdict(one).items() if key != "points"},
                 "points": [_point(point) for point in one.points],
             }
-            for host, instances in listed
-            for one in instances
-        ]
+            for host, one in listing.rows(listed)
+        ],
+        "hosts": listing.hosts_json(listed),
     }
 
 
@@ -124,22 +123,16 @@ def _point(point: PointSummary) -> dict[str, object]:
     }
 
 
-def _asked(session: Session, name: str) -> tuple[Listed, list[tuple[str, str]]]:
-    """What each host says, and those that say nothing."""
-    if name:
-        with session.look(name) as (found, plain):
-            uuid = found.host.domain(plain).uuid
-            return [("", backup_list.listing(found.host, uuid))], []
-    if len(session.many) < 2:
-        with session.context() as found:
-            return [("", backup_list.listing(found.host))], []
-    with session.fleet() as fleet:
-        answers = fleet.ask(backup_list.listing)
-    heard = [(answer.place.name, answer.value or []) for answer in answers]
-    return heard, [(a.place.name, a.error.message) for a in answers if a.error]
+def _asked(session: Session, name: str) -> Backups:
+    if not name:
+        return listing.of_hosts(session, backup_list.listing)
+    with session.look(name) as (found, plain):
+        host = found.host
+        backups = backup_list.listing(host, host.domain(plain).uuid)
+        return [Listed(host.given_name, host.uri, tuple(backups), None, 0.0)]
 
 
-def _print(listed: Listed) -> None:
+def _print(listed: Backups) -> None:
     rows = list(_rows(listed))
     if rows:
         columns.show(
@@ -149,28 +142,25 @@ def _print(listed: Listed) -> None:
         )
     else:
         output.say("There are no backup points.")
-    for _, instances in listed:
-        for one in instances:
-            _remarks(one)
+    for host, one in listing.rows(listed):
+        _remarks(f"{host}/{one.instance}" if host else one.instance, one)
 
 
-def _rows(listed: Listed) -> Iterator[Sequence[str]]:
-    for host, instances in listed:
-        for one in instances:
-            for point in one.points:
-                yield (
-                    point.id,
-                    point.name,
-                    f"{host}/{one.instance}" if host else one.instance,
-                    point.kind,
-                    age(point.created),
-                    size(point.size_bytes),
-                    ", ".join(point.depends) or "-",
-                )
+def _rows(listed: Backups) -> Iterator[Sequence[str]]:
+    for host, one in listing.rows(listed):
+        for point in one.points:
+            yield (
+                point.id,
+                point.name,
+                f"{host}/{one.instance}" if host else one.instance,
+                point.kind,
+                age(point.created),
+                size(point.size_bytes),
+                ", ".join(point.depends) or "-",
+            )
 
 
-def _remarks(one: InstanceBackups) -> None:
-    name = one.instance
+def _remarks(name: str, one: InstanceBackups) -> None:
     if one.undo_of:
         output.note(
             f"'{name}' was taken back to {one.undo_of}; undo it: lifebuoy backup undo {name}"

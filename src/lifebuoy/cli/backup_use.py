@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lifebuoy.backup.book import ChangeKind
 from lifebuoy.cli import ask, columns, durable, options, output
-from lifebuoy.cli.backup_words import (
-    PointId,
-    at_point,
-    done,
-    instance_of,
-    size,
-    unfinished_deletion,
-)
+from lifebuoy.cli.backup_point import PointId, at_id, at_point, instance_of
+from lifebuoy.cli.backup_words import done, size, unfinished_deletion
 from lifebuoy.cli.session import Session, of
-from lifebuoy.errors import PointNotFound, Refused
+from lifebuoy.errors import HostSilent, PointNotFound, Refused
+from lifebuoy.hosts.fleet import Fleet
 from lifebuoy.operations import backup_delete, backup_list, backup_restore
 from lifebuoy.operations.backup_delete import Deletion
 from lifebuoy.operations.backup_site import Site
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.daemon import daemon_of
+
+if TYPE_CHECKING:
+    from lifebuoy.store.records import Record
 
 _WORDS = {
     ChangeKind.DROP: "throw away",
@@ -67,7 +67,7 @@ def restore(context: typer.Context, id: PointId, json: options.Json = False) -> 
         output.print_json({"instance": name, "action": "restore", "id": point.id})
         return
     output.say(f"'{name}' is as it was at backup point {point.id}.")
-    output.note(f"Undo it: {session.command('backup', 'undo', name)}")
+    output.note(f"Undo it: {session.command('backup', 'undo', session.address(name))}")
 
 
 def undo(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
@@ -134,21 +134,23 @@ def _delete(
             left = int(operation.result()["left"])
         except PointNotFound:
             left = 0  # one that was cut off came first, and has deleted it
-    _tell(name, "delete", left, point.id, as_json=as_json)
+    _tell(session, name, "delete", left, point.id, as_json=as_json)
 
 
-def _go_on(session: Session, id: str, later: bool, *, as_json: bool) -> bool:
+def _go_on(session: Session, ref: str, later: bool, *, as_json: bool) -> bool:
     """Go on with deleting a point that is off the list already; whether there was one."""
-    if len(session.many) > 1:
-        return False  # there it is asked for by the instance: lifebuoy backup tidy
-    with session.context() as found:
+    with ExitStack() as stack:
+        try:
+            found, id = stack.enter_context(at_id(session, ref, backup_list.leaving_ids))
+        except PointNotFound:
+            return False
         book = backup_list.leaving(found.host, id)
         if book is None:
             return False
         name = instance_of(found, book).name
         left = _tidied(session, found, name, later, silent=as_json)
     full = next(one for one in book.leaving if one.startswith(id))
-    _tell(name, "delete", left, full, as_json=as_json)
+    _tell(session, name, "delete", left, full, as_json=as_json)
     return True
 
 
@@ -162,7 +164,7 @@ def tidy(
         if not backup_list.listing(found.host, uuid):
             raise Refused(f"'{name}' has no backup points, and nothing is left to be merged")
         left = _tidied(session, found, name, later, silent=json)
-    _tell(name, "tidy", left, "", as_json=json)
+    _tell(session, name, "tidy", left, "", as_json=json)
 
 
 def _tidied(session: Session, context: Context, name: str, later: bool, *, silent: bool) -> int:
@@ -172,27 +174,41 @@ def _tidied(session: Session, context: Context, name: str, later: bool, *, silen
     return int(operation.result()["left"])
 
 
-def _finished(session: Session, id: str, *, as_json: bool) -> bool:
+def _finished(session: Session, ref: str, *, as_json: bool) -> bool:
     """Finish what one that died had all but finished; whether there was such a one."""
-    if len(session.many) > 1:
-        return False
-    with session.context() as found, durable.on_record(session) as opened:
-        record = unfinished_deletion(opened, found, id)
+    id = session.plain(ref)
+    with durable.on_record(session) as opened:
+        record = unfinished_deletion(opened, id)
         if record is None:
             return False
-        opened.clear(found, backup_delete.TIDY, record.instance, silent=as_json)
+        with session.at(ref, lambda fleet, _: _of_daemon(fleet, record)) as (found, _):
+            if daemon_of(found.host) != record.daemon:
+                return False
+            opened.clear(found, backup_delete.TIDY, record.instance, silent=as_json)
     full = next(one for one in record.request["points"] if one.startswith(id))
-    _tell(record.name, "delete", 0, full, as_json=as_json)
+    _tell(session, record.name, "delete", 0, full, as_json=as_json)
     return True
 
 
-def _tell(name: str, action: str, left: int, id: str, *, as_json: bool) -> None:
+def _of_daemon(fleet: Fleet, record: Record) -> str:
+    """The host that an operation is at, by the name that it has here."""
+    for answer in fleet.ask(daemon_of):
+        if answer.value == record.daemon:
+            return answer.place.name
+    raise HostSilent(
+        f"the host of '{record.name}' ({record.host}) does not answer",
+        hint="lifebuoy host check",
+    )
+
+
+def _tell(session: Session, name: str, action: str, left: int, id: str, *, as_json: bool) -> None:
     if as_json:
         output.print_json({"instance": name, "action": action, "id": id, "merges_left": left})
         return
     output.say(f"Backup point {id} of '{name}' is deleted." if id else f"'{name}' is tidy.")
     if left:
-        output.note(f"{left} merges are left until it is stopped: lifebuoy backup tidy {name}")
+        go_on = session.command("backup", "tidy", session.address(name))
+        output.note(f"{left} merges are left until it is stopped: {go_on}")
 
 
 def _show(plan: Deletion, name: str, id: str, *, as_json: bool) -> None:

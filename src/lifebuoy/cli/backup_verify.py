@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from lifebuoy.cli import options, output, progress
-from lifebuoy.cli.backup_words import PointId, at_point
+from lifebuoy.cli.backup_point import PointId, at_point
 from lifebuoy.cli.session import of
 from lifebuoy.operations import backup_verify
 

@@ -11,17 +11,17 @@ from lifebuoy.errors import LifebuoyError
 from lifebuoy.hosts import finding
 
 #: Nobody waits longer than this for a name to be completed.
-_PATIENCE_S: Final = 2.0
+PATIENCE_S: Final = 2.0
 
 
 def instance_names(context: typer.Context, incomplete: str) -> list[str]:
     """NAME and HOST/NAME that begin with what was typed; without those that cannot be asked."""
     given = context.find_root().params
-    session = Session(given.get("connect"), given.get("config"))
+    session = Session(given.get("connect"), given.get("config_file"))
     try:
         if len(session.many) > 1:
-            with session.fleet(_PATIENCE_S) as fleet:
-                names = finding.names(fleet, _PATIENCE_S)
+            with session.fleet(PATIENCE_S) as fleet:
+                names = finding.names(fleet, PATIENCE_S)
         else:
             with session.context() as found:
                 names = [domain.name for domain in found.host.domains()]

@@ -10,7 +10,7 @@ from lifebuoy.cli import listing, options, output, rescue_status
 from lifebuoy.cli.listing import Listed
 from lifebuoy.cli.session import of
 from lifebuoy.model import InstanceState
-from lifebuoy.operations.status import InstanceDetails, details, summaries
+from lifebuoy.operations.status import InstanceDetails, InstanceSummary, details, summaries
 from lifebuoy.rescue.traits import Disk
 
 _STYLES = {InstanceState.RUNNING: "green", InstanceState.STOPPED: "dim"}
@@ -83,7 +83,7 @@ def as_json(result: InstanceDetails) -> dict[str, object]:
     }
 
 
-def _table(listed: list[Listed]) -> None:
+def _table(listed: list[Listed[InstanceSummary]]) -> None:
     listing.show(
         listed,
         ("ID", "NAME", "STATE", "MEMORY", "AUTOSTART", "SINCE", "IMAGE"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Generic, TypeVar
 
 import typer
 
@@ -14,16 +15,16 @@ from lifebuoy.errors import BadInput, LifebuoyError
 from lifebuoy.hypervisor import Host
 from lifebuoy.operations.status import InstanceSummary
 
-Question = Callable[[Host], list[InstanceSummary]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Generic[T]):
     """What one host listed. ``host`` is its configured name, empty for one that has none."""
 
     host: str
     uri: str
-    instances: tuple[InstanceSummary, ...]
+    instances: tuple[T, ...]
     error: LifebuoyError | None
     seconds: float
 
@@ -33,7 +34,9 @@ class Listed:
         return self.host or self.uri
 
 
-def of_hosts(session: Session, question: Question, timeout_s: float | None) -> list[Listed]:
+def of_hosts(
+    session: Session, question: Callable[[Host], list[T]], timeout_s: float | None = None
+) -> list[Listed[T]]:
     """Ask every host to use; one alone raises what goes wrong.
 
     Raises:
@@ -58,7 +61,7 @@ def of_hosts(session: Session, question: Question, timeout_s: float | None) -> l
 
 
 def show(
-    listed: list[Listed],
+    listed: list[Listed[InstanceSummary]],
     titles: Sequence[str],
     row: Callable[[InstanceSummary], Sequence[str | Cell]],
 ) -> None:
@@ -78,33 +81,36 @@ def state(found: InstanceSummary, style: str = "") -> Cell:
     return Cell(found.state, style)
 
 
-def rows(listed: list[Listed]) -> Iterator[tuple[str, InstanceSummary]]:
+def rows(listed: list[Listed[T]]) -> Iterator[tuple[str, T]]:
     """Every instance with its host's name."""
     for one in listed:
         for instance in one.instances:
             yield one.host, instance
 
 
-def as_json(listed: list[Listed]) -> dict[str, object]:
+def as_json(listed: list[Listed[InstanceSummary]]) -> dict[str, object]:
     """The documented shape: docs/schema/instance-list.json."""
     return {
         "instances": [{"host": host, **asdict(instance)} for host, instance in rows(listed)],
-        "hosts": [
-            {
-                "name": one.host,
-                "uri": one.uri,
-                "answered": one.error is None,
-                "error": {"code": one.error.code, "message": one.error.message}
-                if one.error
-                else None,
-                "instances": len(one.instances),
-            }
-            for one in listed
-        ],
+        "hosts": hosts_json(listed),
     }
 
 
-def end(listed: list[Listed], *, quiet: bool) -> None:
+def hosts_json(listed: list[Listed[T]]) -> list[dict[str, object]]:
+    """Which hosts were asked, and what became of it."""
+    return [
+        {
+            "name": one.host,
+            "uri": one.uri,
+            "answered": one.error is None,
+            "error": {"code": one.error.code, "message": one.error.message} if one.error else None,
+            "instances": len(one.instances),
+        }
+        for one in listed
+    ]
+
+
+def end(listed: list[Listed[T]], *, quiet: bool) -> None:
     """Tell of the hosts that did not answer, and end with status 1 if there are any."""
     missing = [one for one in listed if one.error]
     for one in missing if not quiet else ():

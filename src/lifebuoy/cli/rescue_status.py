@@ -9,6 +9,7 @@ from lifebuoy.cli.listing import Listed
 from lifebuoy.cli.session import Session, of
 from lifebuoy.model import InstanceState, RunState
 from lifebuoy.operations.status import (
+    InstanceSummary,
     RescueStatus,
     rescue_list,
     rescue_status,
@@ -106,7 +107,7 @@ def _show(session: Session, result: RescueStatus) -> None:
         output.say(output.diff_text(result.edits))
 
 
-def _table(listed: list[Listed]) -> None:
+def _table(listed: list[Listed[InstanceSummary]]) -> None:
     listing.show(
         listed,
         ("NAME", "STATE", "MACHINE", "SINCE", "IMAGE"),

@@ -102,13 +102,13 @@ class Session:
             InstanceNotFound: no host has it.
             CannotConnect, HostSilent: its host cannot be reached.
         """
-        with self._at(ref, Whereabouts.sure) as found:
+        with self.at(ref, lambda fleet, name: find(fleet, name).sure()) as found:
             yield found
 
     @contextmanager
     def look(self, ref: str) -> Iterator[tuple[Context, str]]:
         """The same for looking only: hosts that do not answer are not in the way."""
-        with self._at(ref, _looked_at) as found:
+        with self.at(ref, lambda fleet, name: _looked_at(find(fleet, name))) as found:
             yield found
 
     def fleet(self, timeout_s: float | None = None) -> Fleet:
@@ -121,7 +121,7 @@ class Session:
         return f"{self._chosen}/{name}" if self._chosen else name
 
     def plain(self, ref: str) -> str:
-        """The name alone of an instance that was addressed by ``ref``."""
+        """The name alone, or the id, of what was addressed by ``ref``."""
         return self._address(ref).instance
 
     def command(self, *words: str) -> str:
@@ -131,14 +131,18 @@ class Session:
         return shlex.join(["lifebuoy", *config, *where, *words])
 
     @contextmanager
-    def _at(self, ref: str, choose: Callable[[Whereabouts], str]) -> Iterator[tuple[Context, str]]:
+    def at(self, ref: str, choose: Callable[[Fleet, str], str]) -> Iterator[tuple[Context, str]]:
+        """The connected host of what ``ref`` names, by WHAT or HOST/WHAT, and WHAT.
+
+        Where there are many hosts and none is named, ``choose`` finds the one among them.
+        """
         named = self._address(ref)
         if not named.host and len(self.many) < 2:
             with self._open(self.only()) as found:
                 yield found, named.instance
             return
         with self.fleet() as fleet:
-            host = named.host or choose(find(fleet, named.instance))
+            host = named.host or choose(fleet, named.instance)
             self._chosen = host
             yield self.context_of(fleet.host(host, _CONNECT_S)), named.instance
 

@@ -79,6 +79,22 @@ def listing(host: Host, uuid: str = "") -> list[InstanceBackups]:
     return sorted(found, key=lambda one: one.instance)
 
 
+def require_long(id: str) -> None:
+    """Pass what is enough of an id.
+
+    Raises:
+        BadInput: too short to mean anything.
+    """
+    if len(id) < _PREFIX_MIN:
+        raise BadInput(f"a point's id is given by its first {_PREFIX_MIN} characters at least")
+
+
+def ids(host: Host) -> list[str]:
+    """The ids of all points of a host."""
+    books = shelf.read_all(host.store)
+    return [point.id for book in books if book.content for point in book.content.points]
+
+
 def find(host: Host, id: str) -> tuple[Book, Point]:
     """The point whose id is, or begins with, ``id``.
 
@@ -86,8 +102,7 @@ def find(host: Host, id: str) -> tuple[Book, Point]:
         PointNotFound: none, or several; the hint names them.
         BadInput: too short to mean anything.
     """
-    if len(id) < _PREFIX_MIN:
-        raise BadInput(f"a point's id is given by its first {_PREFIX_MIN} characters at least")
+    require_long(id)
     every = [
         (book, point)
         for book in shelf.read_all(host.store)
@@ -111,6 +126,11 @@ def leaving(host: Host, id: str) -> Book | None:
         if len(id) >= _PREFIX_MIN and any(one.startswith(id) for one in book.leaving):
             return book
     return None
+
+
+def leaving_ids(host: Host) -> list[str]:
+    """The ids of those points."""
+    return [id for book in shelf.read_all(host.store) for id in book.leaving]
 
 
 def details(host: Host, id: str) -> PointDetails:
