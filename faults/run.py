@@ -15,6 +15,7 @@ from faults import scenario, stage, trial
 from faults.cases import Case, Turns
 from faults.stage import Group, Stage
 from faults.trial import Bench, Trial
+from faults.world import NotPrepared
 
 _MAIN: Final = "lifebuoy.__main__"
 
@@ -78,7 +79,12 @@ def _tried_on(one: Stage, groups: Sequence[Group], chosen: Chosen, console: Cons
     found: list[Trial] = []
     with one.made() as world:
         for played in filter(lambda each: chosen.fits(each.name), one.scenarios):
-            bench = trial.prepare(world, played)
+            try:
+                bench = trial.prepare(world, played)
+            except (NotPrepared, AssertionError) as error:
+                found.append(Trial(played.name, "none", "", 0.0, broken=(str(error),)))
+                _tell(found[-1], console)
+                continue
             cases = [
                 case
                 for group in groups
@@ -101,7 +107,11 @@ def _tried(bench: Bench, cases: Sequence[Case], console: Console) -> list[Trial]
     found: list[Trial] = []
     for label, fault, way in cases:
         found.append(trial.attempt(bench, label, fault, way))
-        if found[-1].broken:
-            told = (f"{name} | {label}, {way.name}:", *found[-1].broken)
-            console.print("NOT SURVIVED", *told, sep="\n  ", soft_wrap=True, markup=False)
+        _tell(found[-1], console)
     return found
+
+
+def _tell(one: Trial, console: Console) -> None:
+    if one.broken:
+        told = (f"{one.scenario} | {one.fault}, {one.way}:", *one.broken)
+        console.print("NOT SURVIVED", *told, sep="\n  ", soft_wrap=True, markup=False)

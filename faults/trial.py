@@ -58,19 +58,16 @@ class Bench:
             found += [_stopped(one) for one in found]
         return found
 
-    def go_on(self, fault: str, way: Way, began: float) -> Trial:
-        """Go on that way after the fault, look, and bring the instance back to its origin."""
+    def go_on(self, way: Way) -> list[str]:
+        """Go on that way after the fault, look, and bring the instance back to its origin; what
+        does not hold."""
         ends = [self.world.call(*words) for words in way.commands]
         now = self.world.facts()
         if now.untidy:  # as ``backup list`` tells the user to
             ends.append(self.world.call(*TIDY))
             now = self.world.facts()
-        found = _ill(ends)
-        found += invariants.broken(now, self.allowed(way), self.origin)
-        found += closed(self.world, now, self.origin)
-        return Trial(
-            self.scenario.name, fault, way.name, time.monotonic() - began, broken=tuple(found)
-        )
+        found = _ill(ends) + invariants.broken(now, self.allowed(way), self.origin)
+        return found + closed(self.world, now, self.origin)
 
 
 def prepare(world: World, scenario: Scenario) -> Bench:
@@ -87,7 +84,7 @@ def prepare(world: World, scenario: Scenario) -> Bench:
     notes.unlink(missing_ok=True)
     ended = world.call(*scenario.words, before=lambda: listen(world, boundary.notes(notes)))
     if ended.status != 0:
-        raise AssertionError(f"{scenario.name} fails without a fault: {ended.err[-900:]}")
+        raise NotPrepared(f"{scenario.name} fails without a fault: {ended.err[-900:]}")
     asked = world.facts()
     again = world.call(*scenario.words)
     twice = world.facts()
@@ -201,21 +198,19 @@ def attempt(bench: Bench, label: str, fault: Fault, way: Way) -> Trial:
     """One trial."""
     began = time.monotonic()
     bench.world.said = ""
-    bench.put_back()
-    broken: tuple[str, ...] = ()
     reached = True
+    broken: list[str] = []
     try:
-        reached = fault(bench)
-    except Unfit as error:
-        broken = (str(error),)
-    if not reached:
-        seconds = time.monotonic() - began
-        return Trial(bench.scenario.name, label, way.name, seconds, reached=False)
-    if NOT_PUT_BACK in bench.world.said:  # said, so it may be: a full disk lets nothing start
-        way = replace(way, allowed=way.allowed | {Reached.STOPPED})
-    try:
-        found = bench.go_on(label, way, began)
-    except NotPrepared as error:
-        seconds = time.monotonic() - began
-        found = Trial(bench.scenario.name, label, way.name, seconds, broken=(str(error),))
-    return replace(found, broken=(*broken, *found.broken))
+        bench.put_back()
+        try:
+            reached = fault(bench)
+        except Unfit as error:
+            broken.append(str(error))
+        if NOT_PUT_BACK in bench.world.said:  # said, so it may be: a full disk lets nothing start
+            way = replace(way, allowed=way.allowed | {Reached.STOPPED})
+        if reached:
+            broken += bench.go_on(way)
+    except (NotPrepared, AssertionError) as error:
+        broken.append(f"it could not be tried to its end: {error}")
+    seconds = time.monotonic() - began
+    return Trial(bench.scenario.name, label, way.name, seconds, reached, tuple(broken))
