@@ -39,7 +39,8 @@ _DOMAIN: Final = (
 
 class Tracing:
     """Writes a line at each step done and undone. Asked for ``steps``, ``step_s``, ``fails_at``
-    (1 is the first), ``dies_at``, ``onward_at``; each 0 where it is not to happen."""
+    (1 is the first), ``dies_at``, ``onward_at``; each 0 where it is not to happen. ``pause_s`` is
+    how long step 2 takes the first time."""
 
     def __init__(self, work: Work) -> None:
         self._asked = work.request
@@ -64,6 +65,8 @@ class Tracing:
             if number == self._asked.get("dies_at") and once(self._asked["folder"], "died"):
                 os._exit(9)
             sleep(self._asked.get("step_s", 0.0))
+            if number == 2 and self._asked.get("pause_s") and once(self._asked["folder"], "paused"):
+                sleep(self._asked["pause_s"])
             if number == self._asked.get("fails_at"):
                 raise HostTrouble("as was asked for")
             self.state["done"].append(number)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import sqlalchemy as sa
 
 from lifebuoy.errors import DatabaseTrouble
 from lifebuoy.hypervisor import Host, connect
-from lifebuoy.operations import asking, history
+from lifebuoy.operations import asking, executor, history
 from lifebuoy.operations.asking import Asker
 from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.engine import Engine
@@ -177,18 +178,37 @@ def server(postgres: Server) -> Iterator[Server]:
         postgres.start()
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 600.0])
 def test_a_server_that_stays_away_ends_a_command_and_the_operation_goes_on_later(
-    there: There, server: Server
+    there: There, server: Server, pause_s: float
 ) -> None:
+    """Also in the middle of a step that takes its time: another process may be given it."""
     database = open_database(server.create(f"away_{time.monotonic_ns()}"), PATIENCE_S)
     with there.engine(database) as engine:
         away = At(step="step 2", act=server.stop)
-        with pytest.raises(DatabaseTrouble, match="out of reach for longer than 1 s") as raised:
-            there.perform(engine, away)
+        with pytest.raises(DatabaseTrouble, match="let go before its end") as raised:
+            there.perform(engine, away, pause_s=pause_s)
         assert "on record" in raised.value.safe and "operations resume" in raised.value.hint
         server.start()
     assert there.go_on(database).outcome == "done"
     assert playing.traces(there.folder) == ["do 1", "do 2", *ALL[1:]]
+
+
+def test_a_server_misses_a_machine_that_is_gone_after_whoever_lives_has_let_go(
+    server: Server,
+) -> None:
+    database = open_database(server.create(f"missed_{time.monotonic_ns()}"))
+    own = executor.new(database)
+    names = ("idle", "interval", "count")
+    try:
+        with database.reading() as connection:
+            shown = sa.text("SELECT current_setting('tcp_keepalives_' || :name)::int")
+            idle, interval, times = (
+                connection.execute(shown, {"name": name}).scalar_one() for name in names
+            )
+    finally:
+        own.close()
+    assert 1.5 * database.patience_s < idle + interval * times < 180
 
 
 def test_a_worker_says_that_the_server_is_away_and_goes_on_when_it_is_back(

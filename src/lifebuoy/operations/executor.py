@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lifebuoy.errors import DatabaseTrouble
 from lifebuoy.store import Database
-from lifebuoy.store.database import QUICK_TO_NOTICE, trouble
+from lifebuoy.store.database import server_arguments, trouble
 
 _log = structlog.get_logger(__name__)
 
@@ -126,7 +126,7 @@ class _ServerLocked:
             database.url,
             poolclass=sa.pool.NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"application_name": f"lifebuoy {name}", **QUICK_TO_NOTICE},
+            connect_args=server_arguments(database.url, f"lifebuoy {name}"),
         )
         self._closing = threading.Event()
         try:

@@ -19,7 +19,7 @@ from lifebuoy.interruption import CancelRequested, checkpoint
 from lifebuoy.operations.failures import facts_of
 from lifebuoy.operations.journal import Ending
 from lifebuoy.operations.runner import StepEvent, StepState
-from lifebuoy.operations.task import LetGo, Task
+from lifebuoy.operations.task import DatabaseLost, LetGo, Task
 from lifebuoy.store import Database, audit, records
 from lifebuoy.store.records import StepRecord
 from lifebuoy.store.tables import Happening
@@ -57,6 +57,7 @@ class Notebook:
         self._unwritten: dict[int, StepRecord] = {}
         self._last: dict[str, StepRecord] = {step.name: step for step in known}
         self._looked = self._progressed = float("-inf")
+        self._missing_since: float | None = None
 
     def __call__(self, event: StepEvent) -> None:
         """A step began or ended."""
@@ -113,7 +114,7 @@ class Notebook:
 
         Raises:
             CancelRequested: somebody asked to roll it back.
-            LetGo: it is another process's now, or this one stops.
+            LetGo: it is another process's now, or this one stops, or nobody knows whose it is.
         """
         if self._task.interrupted.is_set():
             raise CancelRequested("interrupted")
@@ -127,11 +128,23 @@ class Notebook:
                 executor, cancelled_by = records.watched(connection, self._id)
         except DatabaseTrouble as error:
             _log.warning("cancel_not_looked_for", operation=self._id, error=error.message)
+            self._missed(error)
             return
+        self._missing_since = None
         if executor != self._executor:
             raise LetGo(f"operation {self._id} is with '{executor}' now")
         if cancelled_by:
             raise CancelRequested(f"cancelled by {cancelled_by}")
+
+    def _missed(self, error: DatabaseTrouble) -> None:
+        """A server may take this process for dead one day, and give what it works on to another;
+        a file does not.
+        """
+        if self._missing_since is None:
+            self._missing_since = self._looked
+        gone_s = self._clock() - self._missing_since
+        if not self._database.is_sqlite and gone_s >= self._database.patience_s:
+            raise DatabaseLost(error) from error
 
     def _write_steps(self, connection: sa.Connection) -> None:
         for position, step in self._unwritten.items():

@@ -28,13 +28,17 @@ AWAY_S: Final = 60.0
 #: how often it is looked whether it is back
 PACE_S: Final = 0.5
 #: libpq's options for a connection whose loss must be noticed within seconds
-QUICK_TO_NOTICE: Final = {
+_QUICK_TO_NOTICE: Final = {
     "connect_timeout": 5,
     "keepalives_idle": 3,
     "keepalives_interval": 1,
     "keepalives_count": 3,
     "tcp_user_timeout": 5000,
 }
+#: By which the server notices that a machine is gone without a word, in two minutes instead of two
+#: hours: later than whoever lives there has let go of what it works on (``AWAY_S``), as what it
+#: had locked is given to others then.
+_MISSED: Final = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
 _WRITES: Final = "lifebuoy_writes"
 HINT: Final = (
     "see the setting database (LIFEBUOY_DATABASE). Instances do not depend on it: lifebuoy "
@@ -174,7 +178,7 @@ def open_database(url: str, patience_s: float | None = None) -> Database:
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=20,
-            connect_args={"application_name": "lifebuoy", **QUICK_TO_NOTICE},
+            connect_args=server_arguments(parsed, "lifebuoy"),
         ),
         AWAY_S if patience_s is None else patience_s,
     )
@@ -188,6 +192,13 @@ def trouble(location: str, error: Exception) -> DatabaseTrouble:
     if isinstance(error, DBAPIError) and error.orig is not None:
         why = driver_words(error.orig)
     return DatabaseTrouble(f"the database of operations ({location}) fails: {why}", hint=HINT)
+
+
+def server_arguments(url: sa.URL, name: str, options: str = "") -> dict[str, Any]:
+    """How to connect to PostgreSQL, as ``name``; ``options`` is in the words of libpq."""
+    said = url.query.get("options", "")
+    words = [options, _MISSED, said if isinstance(said, str) else " ".join(said)]
+    return {"application_name": name, "options": " ".join(words).strip(), **_QUICK_TO_NOTICE}
 
 
 def busy_making(location: str) -> DatabaseTrouble:

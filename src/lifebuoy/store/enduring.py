@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import ExceptionContext
 
 from lifebuoy.errors import DatabaseTrouble
-from lifebuoy.store.database import HINT, PACE_S, QUICK_TO_NOTICE, Database, driver_words
+from lifebuoy.store.database import HINT, PACE_S, Database, driver_words, server_arguments
 
 _ASKED: Final = "lifebuoy_asked"
 _LOCKED: Final = "database is locked"
@@ -64,11 +64,13 @@ def _server(database: Database, pool_size: int) -> sa.Engine:
     """A server that is away is waited for where a connection is made; it is seen soon when it is
     back. What else fails on and on (a full disk of its) is given up after as long.
     """
-    arguments: dict[str, Any] = {"application_name": "lifebuoy", **QUICK_TO_NOTICE}
-    if "options" not in database.url.query:
-        arguments["options"] = f"-c idle_in_transaction_session_timeout={_IDLE_MS}"
     made = sa.create_engine(
-        database.url, pool_pre_ping=True, pool_size=pool_size, connect_args=arguments
+        database.url,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        connect_args=server_arguments(
+            database.url, "lifebuoy", f"-c idle_in_transaction_session_timeout={_IDLE_MS}"
+        ),
     )
     passing = made.dialect.loaded_dbapi.OperationalError
     failing = _Failing()
