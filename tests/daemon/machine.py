@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,11 +141,11 @@ def environment(user: User, *, images: str = IMAGES) -> dict[str, str]:
 
 @contextmanager
 def started(
-    kind: Kind, users: Sequence[User], images: Path, tls: Tls | None = None
+    kind: Kind, users: Sequence[User], images: Path, tls: Tls | None = None, name: str = ""
 ) -> Iterator[Machine]:
     """A machine with these users, who find the rescue images of the folder ``images``.
 
-    With ``tls`` its libvirt listens for that as well.
+    With ``tls`` its libvirt listens for that as well. ``name`` is its host name, else its kind's.
     """
     folder = Path(tempfile.mkdtemp(prefix="lb-", dir=PLACE))
     folder.chmod(0o755)
@@ -154,7 +155,7 @@ def started(
     if kind is not Kind.LAPTOP:
         _configure_libvirt(folder / "etc" / "libvirt", tls)
     try:
-        process = _start(kind, folder, images)
+        process = _start(kind, folder, images, name or f"lifebuoy-{kind}")
         try:
             _wait(folder, process)
             yield Machine(folder, process.pid)
@@ -166,7 +167,7 @@ def started(
 
 def _configure_libvirt(folder: Path, tls: Tls | None) -> None:
     shutil.copytree("/etc/libvirt", folder, symlinks=True)
-    daemon = _LIBVIRTD_CONF
+    daemon = _LIBVIRTD_CONF + f'host_uuid = "{uuid.uuid4()}"\n'  # they share one firmware
     if tls is not None:
         own = tls.authority.server(LOOPBACK)
         certificates.put(folder / "tls", "server", own, [tls.authority])
@@ -176,10 +177,10 @@ def _configure_libvirt(folder: Path, tls: Tls | None) -> None:
             config.write(text)
 
 
-def _start(kind: Kind, folder: Path, images: Path) -> subprocess.Popen[bytes]:
+def _start(kind: Kind, folder: Path, images: Path, name: str) -> subprocess.Popen[bytes]:
     words = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child"]
     words += ["--mount", "--uts", "--ipc", "--pid", *(["--net"] if kind is Kind.APART else [])]
-    words += ["bash", str(SCRIPT), str(kind), str(folder)]
+    words += ["bash", str(SCRIPT), str(kind), str(folder), name]
     given = {
         "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
         "PYTHON": sys.base_prefix,

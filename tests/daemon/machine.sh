@@ -1,15 +1,15 @@
 #!/bin/bash
 # Makes the namespaces that it is started in into a machine of its own: its users, an empty /run
 # and /var, its processes. A "host" runs a system libvirt, as a server does. Stays until killed.
-#   machine.sh host|laptop|apart FOLDER    FOLDER holds etc/ and takes everything that is made
+#   machine.sh host|laptop|apart FOLDER NAME    FOLDER holds etc/ and takes everything that is made
 # PYTHON, PACKAGES, SOURCE and IMAGES are folders that appear below /run, for users who may not
 # look into where they are.
 set -eu
-kind=$1 folder=$2
+kind=$1 folder=$2 name=$3
 
 mount --make-rprivate /
 mount -t proc proc /proc
-hostname "lifebuoy-$kind"
+hostname "$name"
 for file in "$folder"/etc/*; do mount --bind "$file" "/etc/${file##*/}"; done
 for place in run var/lib var/cache var/log; do
     mkdir -p "$folder/$place"

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from lifebuoy.cli.session import Session
-from lifebuoy.errors import BadInput
+from lifebuoy.errors import BadInput, HostTrouble
 from lifebuoy.hosts.fleet import Fleet, opener
 from lifebuoy.hosts.keeping import Keeper
 from lifebuoy.hosts.place import Place
@@ -37,6 +37,14 @@ class _Known:
     context: Context
 
 
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What the machine behind a host of the settings calls itself to libvirt."""
+
+    place: str
+    uuid: str
+
+
 class Hosts:
     """All hosts of the settings, or those of these names; a context manager that connects them.
 
@@ -58,6 +66,8 @@ class Hosts:
         timeout_s = session.settings.host_timeout_s
         self._fleet = Fleet(_places(session, names), opener(session.state_dir), timeout_s=timeout_s)
         self._keeper = Keeper(self._fleet, self._known, tell)
+        self._called: dict[str, _Machine] = {}
+        self._lock = threading.Lock()
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -80,9 +90,29 @@ class Hosts:
         return {one.daemon: one.context for one in self._keeper.connected().values()}
 
     def _known(self, host: Host) -> _Known:
-        return _Known(daemon_of(host), self._session.context_of(host))
+        """A connected host, and which it is on record.
+
+        Raises:
+            HostTrouble: another machine is the same on record.
+        """
+        daemon, found = daemon_of(host), _Machine(host.given_name, host.machine)
+        with self._lock:
+            first = self._called.setdefault(daemon, found)
+            if first.place == found.place:
+                self._called[daemon] = first = found
+        if first.uuid != found.uuid:
+            raise HostTrouble(
+                f"'{found.place}' is another machine than '{first.place}', and both call "
+                f"themselves '{host.hostname}': it is not served, as their operations could not be "
+                "told apart",
+                hint="give it a host name of its own: hostnamectl",
+            )
+        return _Known(daemon, self._session.context_of(host))
 
     def _serve(self, places: Sequence[Place]) -> None:
+        there = {place.name for place in places}
+        with self._lock:
+            self._called = {d: one for d, one in self._called.items() if one.place in there}
         names = ", ".join(place.name or "this host" for place in places)
         self._tell(_ITSELF, f"serves {names or 'no host'}")
         self._keeper.follow(places)

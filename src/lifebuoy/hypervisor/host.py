@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import libvirt
+from lxml import etree
 from platformdirs import user_data_path
 
 from lifebuoy.errors import BadInput, HostTrouble, InstanceNotFound
@@ -105,6 +106,14 @@ class Host:
         """The name that the host gives itself."""
         with translated("ask the host for its name"):
             return str(self._link.conn.getHostname())
+
+    @property
+    def machine(self) -> str:
+        """The UUID of the machine as libvirt sees it; empty where it has none.
+
+        Without one in the firmware libvirt makes one up at each of its starts.
+        """
+        return etree.fromstring(self.capabilities_xml()).findtext("host/uuid") or ""
 
     def versions(self) -> HostVersions:
         """Versions and names of what runs there."""
