@@ -16,10 +16,11 @@ from lifebuoy.cli import durable
 from lifebuoy.cli.session import Session
 from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.model import InstanceState, StopMode
-from lifebuoy.operations import asking
+from lifebuoy.operations import asking, observing
 from lifebuoy.operations.enter import ENTER, packed
 from lifebuoy.operations.plan import EnterRequest
 from lifebuoy.rescue import record
+from lifebuoy.store import open_database, schema
 from tests.boot import machine
 from tests.conftest import Daemon
 from tests.libvirt.command import idle_iso, until
@@ -120,6 +121,19 @@ def test_what_was_left_to_a_worker_can_be_taken_back(
     assert len(made_up["password"]) >= 8
     assert asker("rescue", "exit", NAME, "--json").json("rescue-exit")["differences"] == []
     assert machine.facts(handed) == before and machine.stay_media(session_host) == []
+
+
+def test_what_waits_for_a_worker_is_not_told_of_as_stranded(
+    asker: Sharing, session_host: Host, handed: Domain, tmp_path: Path
+) -> None:
+    assert asker(*ENTER_WORDS, "--generate-password", "--queue").status == 0
+    told = {}
+    for name in ("shared", "other"):
+        database = open_database(f"sqlite:///{tmp_path / name}.sqlite")
+        schema.prepare(database)
+        told[name] = [one.detail for one in observing.look(database, session_host)]
+    assert told["shared"] == []
+    assert any("nobody is at work" in words for words in told["other"])
 
 
 def test_a_script_is_not_left_to_a_worker(asker: Sharing, handed: Domain, tmp_path: Path) -> None:

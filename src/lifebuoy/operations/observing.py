@@ -20,7 +20,7 @@ from lifebuoy.operations.notebook import now
 from lifebuoy.rescue import changes, definition, record
 from lifebuoy.store import Database, audit, observations
 from lifebuoy.store.audit import Entry
-from lifebuoy.store.observations import Seen, Sight
+from lifebuoy.store.observations import UNDER_WAY, Seen, Sight
 from lifebuoy.store.tables import Happening
 
 #: Who changed it is not known: libvirt does not tell.
@@ -31,7 +31,8 @@ def look(database: Database, host: Host, instances: Iterable[str] | None = None)
     """Look at all instances of a host, or at those of these UUIDs; what others have done to them.
 
     The first time that a host is seen there is nothing to compare with; only instances that are
-    half-way into or out of rescue mode with nobody at work are told of.
+    half-way into or out of rescue mode with nobody at work, and nothing on record for them that a
+    worker would go on with, are told of.
     """
     time, daemon = now(), daemon_of(host)
     with database.reading() as connection:
@@ -57,7 +58,7 @@ def look(database: Database, host: Host, instances: Iterable[str] | None = None)
                 sights.get(uuid),
                 ours.get(uuid, ""),
                 first=not before,
-                stranded=uuid in stranded,
+                stranded=uuid in stranded and ours.get(uuid) != UNDER_WAY,
             )
         ]
         for entry in entries:
