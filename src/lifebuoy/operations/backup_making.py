@@ -178,7 +178,7 @@ class Making:
 
     def thin_out(self) -> str:
         """Remove the oldest points beyond those that are to be kept."""
-        book = self._site.book()
+        book = self._site.settled()  # whoever was cut off here may not have swept
         if book.pending is not None:
             backup_merge.tidy_up(self._site, self._progress)
             book = self._site.book()
