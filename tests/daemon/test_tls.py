@@ -62,6 +62,7 @@ def test_a_named_host_is_checked_listed_and_its_guest_rescued_by_tls(
     assert guests.definition(NAME) == before and guests.stay_media() == []
 
 
+@pytest.mark.slow
 def test_start_stop_and_backup_points_by_tls(far: Member, host: Machine, guests: Guests) -> None:
     before = guests.define(Layout.BIOS, guests.blank(NAME))
     far("start", NAME, "--json").json("start")

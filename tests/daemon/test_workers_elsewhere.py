@@ -110,7 +110,7 @@ def test_a_worker_elsewhere_goes_on_with_what_one_beside_the_guest_began(
     here: Party, laptop: Machine, server: Server, database: str, guests: Guests
 ) -> None:
     before = guests.define(Layout.BIOS, guests.disk(Layout.BIOS, NAME))
-    far = there(laptop, database, server)
+    far = there(laptop, database, server, images="/run/no-images")
     here.member.killed_at(WAIT, "--config", CONFIG, *ENTER)
     with here.working() as first:
         assert first.said("goes on", NAME), first.lines

@@ -110,6 +110,7 @@ def test_a_deletion_that_was_cut_off_is_gone_on_with_by_the_id(
     assert sorted(path.name for path in site.daemon.home.glob("*lifebuoy*")) == []
 
 
+@pytest.mark.slow
 def test_a_host_that_does_not_answer_is_told_and_may_have_what_begins_so(
     lifebuoy: Command, sites: dict[str, Site]
 ) -> None:
