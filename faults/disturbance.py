@@ -21,6 +21,8 @@ Act = Callable[[World], object]
 
 _LOCKED_S: Final = 3.0
 _PATIENCE_S: Final = 1.0
+#: longer than a server takes that comes back
+AWAY_S: Final = 10.0
 _STEP: Final = 4096
 _DAY_S: Final = 86400.0
 
@@ -156,9 +158,8 @@ def _unlocked(_world: World) -> None:
 
 
 def be_impatient() -> None:
-    """In the process that works: wait for a locked database no longer than this."""
-    from lifebuoy.operations import workflows
-    from lifebuoy.store import database as store
+    """In the process that works: wait for a database that is locked, or away, no longer."""
+    from lifebuoy.store import database
 
-    for module in (workflows, store):
-        setattr(module, "BUSY_S", _PATIENCE_S)  # noqa: B010 - it is Final for everybody else
+    setattr(database, "BUSY_S", _PATIENCE_S)  # noqa: B010 - it is Final for everybody else
+    setattr(database, "AWAY_S", AWAY_S)  # noqa: B010

@@ -76,6 +76,11 @@ def disturbances() -> tuple[Disturbance, ...]:
             f"PostgreSQL killed, back after {_MOMENT_S} s", _killed_for_a_moment, _wait_until_back
         ),
         Disturbance(
+            "PostgreSQL killed, away for longer than is waited",
+            lambda world: _server(world).stop(),
+            lambda world: _server(world).start(),
+        ),
+        Disturbance(
             "PostgreSQL and the process killed",
             _killed_with_process,
             lambda world: _server(world).start(),

@@ -33,7 +33,8 @@ Tried are:
   and at instants between them; QEMU killed; the disk full; the clock jumping, a year ahead or a
   week back, and staying so; the record gone, spoilt, locked, of a newer version;
 - with the record in a real PostgreSQL server on loopback: the server restarted, killed and back two
-  seconds later, killed together with the process, down from the start; the process killed alone;
+  seconds later, or only once the command has given up waiting, killed together with the process,
+  down from the start; the process killed alone;
 - with a system libvirtd on a machine of its own (namespaces), reached by `qemu+ssh` alone as a
   member of the group `libvirt`: libvirtd killed while its QEMUs live on, and back two seconds later
   or once the operation has ended; the SSH connection cut, by the end of its client or of the server
