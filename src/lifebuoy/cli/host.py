@@ -48,6 +48,7 @@ AnyHostName = Annotated[
 @app.command(
     "add",
     epilog="Examples:\n\n$ lifebuoy host add web qemu+ssh://root@web.example/system\n\n"
+    "$ lifebuoy host add db qemu+tls://db.example/system\n\n"
     "$ lifebuoy host add here qemu:///system",
 )
 def add(
