@@ -300,6 +300,24 @@ def test_a_worker_notices_hosts_that_are_removed_and_added(
         assert worker.process.poll() is None
 
 
+@pytest.mark.slow
+def test_what_is_under_way_on_a_host_that_is_removed_goes_on_to_its_end(
+    lifebuoy: Command, sites: dict[str, Site], tmp_path: Path
+) -> None:
+    left_waiting(lifebuoy, "one")
+    config = tmp_path / "CONFIG" / "lifebuoy" / "config.toml"
+    both = config.read_text()
+    with working(lifebuoy) as start:
+        only = start()
+        assert until(lambda: only.said("goes on", NAME)), only.lines
+        assert lifebuoy("host", "remove", "one").status == 0
+        assert until(lambda: only.said("'serves two'"), 60), only.lines
+        assert until(lambda: only.said(NAME, "done"), 120), only.lines
+    config.write_text(both)
+    assert operations(lifebuoy)[0]["attempts"] == 2
+    assert state(sites["one"]) is InstanceState.RESCUE_MODE
+
+
 class Relay:
     """Passes a daemon's socket on, until it is cut: then nothing is heard or answered any more."""
 
