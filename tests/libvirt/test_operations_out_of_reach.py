@@ -178,7 +178,7 @@ def server(postgres: Server) -> Iterator[Server]:
         postgres.start()
 
 
-@pytest.mark.parametrize("pause_s", [0.0, 600.0])
+@pytest.mark.parametrize("pause_s", [0.0, pytest.param(600.0, marks=pytest.mark.slow)])
 def test_a_server_that_stays_away_ends_a_command_and_the_operation_goes_on_later(
     there: There, server: Server, pause_s: float
 ) -> None:
@@ -190,6 +190,22 @@ def test_a_server_that_stays_away_ends_a_command_and_the_operation_goes_on_later
             there.perform(engine, away, pause_s=pause_s)
         assert "on record" in raised.value.safe and "operations resume" in raised.value.hint
         server.start()
+    assert there.go_on(database).outcome == "done"
+    assert playing.traces(there.folder) == ["do 1", "do 2", *ALL[1:]]
+
+
+@pytest.mark.parametrize("table", ["dbos.workflow_status", "operations"])
+def test_tables_that_another_session_holds_end_a_command_and_the_operation_goes_on_later(
+    there: There, server: Server, table: str
+) -> None:
+    database = open_database(server.create(f"held_{time.monotonic_ns()}"), PATIENCE_S)
+    with database.engine.connect() as other, there.engine(database) as engine:
+        lock = sa.text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        held = At(step="step 2", act=lambda: other.execute(lock))
+        with pytest.raises(DatabaseTrouble, match="let go before its end") as raised:
+            there.perform(engine, held, pause_s=600.0 if table == "operations" else 0.0)
+        assert "on record" in raised.value.safe
+        other.rollback()
     assert there.go_on(database).outcome == "done"
     assert playing.traces(there.folder) == ["do 1", "do 2", *ALL[1:]]
 

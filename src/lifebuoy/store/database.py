@@ -171,6 +171,7 @@ def open_database(url: str, patience_s: float | None = None) -> Database:
     if parsed.get_backend_name() == "sqlite":
         waits_s = _sqlite_patience(parsed) if patience_s is None else patience_s
         return Database(parsed, _sqlite(parsed, waits_s), waits_s)
+    waits_s = AWAY_S if patience_s is None else patience_s
     return Database(
         parsed,
         sa.create_engine(
@@ -178,9 +179,9 @@ def open_database(url: str, patience_s: float | None = None) -> Database:
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=20,
-            connect_args=server_arguments(parsed, "lifebuoy"),
+            connect_args=server_arguments(parsed, "lifebuoy", lock_timeout(waits_s)),
         ),
-        AWAY_S if patience_s is None else patience_s,
+        waits_s,
     )
 
 
@@ -199,6 +200,11 @@ def server_arguments(url: sa.URL, name: str, options: str = "") -> dict[str, Any
     said = url.query.get("options", "")
     words = [options, _MISSED, said if isinstance(said, str) else " ".join(said)]
     return {"application_name": name, "options": " ".join(words).strip(), **_QUICK_TO_NOTICE}
+
+
+def lock_timeout(seconds: float) -> str:
+    """That PostgreSQL waits no longer for what another session has locked, in its words."""
+    return f"-c lock_timeout={int(seconds * 1000)}"
 
 
 def busy_making(location: str) -> DatabaseTrouble:

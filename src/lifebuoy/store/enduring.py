@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import ExceptionContext
 
 from lifebuoy.errors import DatabaseTrouble
-from lifebuoy.store.database import HINT, PACE_S, Database, driver_words, server_arguments
+from lifebuoy.store.database import (
+    HINT,
+    PACE_S,
+    Database,
+    driver_words,
+    lock_timeout,
+    server_arguments,
+)
 
 _ASKED: Final = "lifebuoy_asked"
 _LOCKED: Final = "database is locked"
+_LOCK_TIMEOUT: Final = "55P03"
 #: DBOS pauses for less than this between two tries; a failure after that is no try any more
 _APART_S: Final = 100.0
 #: A transaction that its process has left open for so long is ended by the server.
@@ -41,23 +50,28 @@ def _sqlite(database: Database, pool_size: int) -> sa.Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
 
+    _give_up_what_is_held(made, database, lambda error: _LOCKED in str(error))
+    return made
+
+
+def _give_up_what_is_held(
+    made: sa.Engine, database: Database, is_held: Callable[[BaseException], bool]
+) -> None:
     @sa.event.listens_for(made, "before_cursor_execute")
     def note(connection: sa.Connection, *_more: object) -> None:
         connection.info[_ASKED] = time.monotonic()
 
     @sa.event.listens_for(made, "handle_error")
     def give_up(failed: ExceptionContext) -> None:
-        if failed.connection is None or _LOCKED not in str(failed.original_exception):
+        if failed.connection is None or not is_held(failed.original_exception):
             return
         waited_s = time.monotonic() - failed.connection.info.get(_ASKED, float("-inf"))
-        if waited_s >= patience_s / 2:  # not one of the locks that SQLite does not wait for
+        if waited_s >= database.patience_s / 2:  # not one of the locks that are not waited for
             raise DatabaseTrouble(
                 f"the database of operations ({database.location}) was held by another process "
-                f"for longer than {patience_s:g} s",
+                f"for longer than {database.patience_s:g} s",
                 hint=HINT,
             )
-
-    return made
 
 
 def _server(database: Database, pool_size: int) -> sa.Engine:
@@ -69,8 +83,14 @@ def _server(database: Database, pool_size: int) -> sa.Engine:
         pool_pre_ping=True,
         pool_size=pool_size,
         connect_args=server_arguments(
-            database.url, "lifebuoy", f"-c idle_in_transaction_session_timeout={_IDLE_MS}"
+            database.url,
+            "lifebuoy",
+            f"{lock_timeout(database.patience_s)} "
+            f"-c idle_in_transaction_session_timeout={_IDLE_MS}",
         ),
+    )
+    _give_up_what_is_held(
+        made, database, lambda error: getattr(error, "sqlstate", "") == _LOCK_TIMEOUT
     )
     passing = made.dialect.loaded_dbapi.OperationalError
     failing = _Failing()
