@@ -74,7 +74,7 @@ class Database:
         """Where it is, without a password."""
         if self.is_sqlite:
             return str(self.file)
-        return self.url.render_as_string(hide_password=True)
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -215,8 +215,9 @@ def busy_making(location: str) -> DatabaseTrouble:
 
 
 def driver_words(error: BaseException) -> str:
-    """What a driver says, on one line."""
-    return re.sub(r"\s+", " ", str(error)).strip()[:300]
+    """What a driver says, on one line and without the guesses that libpq adds, each after a tab."""
+    lines = [line for line in str(error).splitlines() if not line.startswith("\t")]
+    return re.sub(r"\s+", " ", " ".join(lines)).strip()[:300]
 
 
 def _parsed(url: str) -> sa.URL:
