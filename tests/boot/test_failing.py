@@ -26,9 +26,10 @@ from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.image import Catalogue
 from lifebuoy.model import StopMode
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.enter import enter
+from lifebuoy.operations.enter import SEEDED, enter
 from lifebuoy.operations.leave import LeaveRequest, leave
 from lifebuoy.operations.plan import EnterRequest
+from lifebuoy.operations.runner import StepEvent, StepState
 from lifebuoy.rescue import record
 from tests.boot import machine
 from tests.boot.listeners import At, Notes
@@ -231,6 +232,43 @@ def test_a_qemu_that_does_not_start_the_rescue_system_puts_all_back(
     with mood(moody_qemu, "no-rescue"):
         error = failed(domain, "start the rescue system")
     assert isinstance(error.cause, HostTrouble)
+
+
+def test_a_definition_that_cannot_be_written_back_stays_in_the_domain_until_it_can(
+    quick: Context, short_dir: Path, define: Define, moody_qemu: Path
+) -> None:
+    domain = define(machine.bare("cramped", emulator=moody_qemu))
+    domain.start()
+    before = machine.facts(domain)
+    # Where libvirt writes what it is about to define; it cannot write over a folder.
+    draft = short_dir / "embed/etc/qemu/cramped.xml.new"
+    listener = At(step="start the rescue system", act=draft.mkdir)
+    with mood(moody_qemu, "no-rescue"), pytest.raises(StepFailed) as caught:
+        enter(quick, asked(domain), listener)
+    draft.rmdir()
+    assert "NOT everything" in caught.value.safe and "the domain carries it" in caught.value.safe
+    assert record.read(domain) is not None and not domain.active
+    leave(quick, LeaveRequest(domain.name, watch_s=0))
+    check_untouched(quick.host, domain, before)
+
+
+def test_a_definition_that_can_be_written_again_when_the_media_are_gone_is_put_back(
+    quick: Context, short_dir: Path, define: Define, moody_qemu: Path
+) -> None:
+    domain = define(machine.bare("cramped", emulator=moody_qemu))
+    before = machine.facts(domain)
+    draft = short_dir / "embed/etc/qemu/cramped.xml.new"
+
+    def listener(event: StepEvent) -> None:
+        if (event.step, event.state) == ("start the rescue system", StepState.STARTED):
+            draft.mkdir()
+        if (event.step, event.state) == (SEEDED, StepState.UNDONE):
+            draft.rmdir()
+
+    with mood(moody_qemu, "no-rescue"), pytest.raises(StepFailed) as caught:
+        enter(quick, asked(domain), listener)
+    assert caught.value.safe == "Everything was put back as it was before."
+    check_untouched(quick.host, domain, before)
 
 
 def test_a_machine_that_dies_while_the_rescue_system_starts_puts_all_back(

@@ -131,6 +131,30 @@ def test_killed_anywhere_on_the_way_back_it_goes_back_to_the_beginning(dies_afte
     assert standing(thing) == []
 
 
+def test_what_could_not_be_undone_is_tried_again_and_is_on_record() -> None:
+    thing: dict[str, Any] = {"full": True}
+
+    class Cramped(Three):
+        def _step(self, name: str) -> Step:
+            step = super()._step(name)
+
+            def undo() -> None:
+                if name == "two" and thing.pop("full", False):
+                    raise NotAllowed("no room")
+                assert step.undo is not None
+                step.undo()
+
+            return Step(name, step.do, undo)
+
+    tape = Tape()
+    for _ in range(2):  # the second time all is on record
+        ending = Journey(Cramped(thing, fails_at="three"), tape, lambda event: None).go()
+        assert ending.error is not None
+        assert ending.error.safe == "Everything was put back as it was before."
+        assert standing(thing) == [] and "full" not in thing
+        tape = tape.again()
+
+
 def test_past_the_point_of_no_return_nothing_is_undone() -> None:
     thing: dict[str, Any] = {}
     ending = went(thing, Tape(), fails_at="three", onward_at="two")

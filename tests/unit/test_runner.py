@@ -58,6 +58,24 @@ def test_an_undo_that_fails_does_not_keep_the_others_from_being_undone() -> None
     assert "NOT" in caught.value.safe and "four: cannot undo" in caught.value.safe
 
 
+def test_what_could_not_be_undone_is_tried_again_when_the_others_have_made_room() -> None:
+    done: list[str] = []
+
+    def needs_room() -> None:
+        if "undo one" not in done:
+            raise HostTrouble("no room")
+        done.append("undo four")
+
+    last = Step("four", fails(HostTrouble("no")), needs_room)
+    events: list[StepEvent] = []
+    with pytest.raises(StepFailed) as caught:
+        run(steps(done, last), events.append)
+    assert done[-3:] == ["undo three", "undo one", "undo four"]
+    assert caught.value.safe == "Everything was put back as it was before."
+    told = [event.state for event in events if event.step == "four"]
+    assert told[-2:] == [StepState.UNDO_FAILED, StepState.UNDONE]
+
+
 def test_a_foreign_error_is_told_by_its_kind_never_by_its_text() -> None:
     done: list[str] = []
     with pytest.raises(StepFailed) as caught:

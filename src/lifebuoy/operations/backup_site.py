@@ -14,7 +14,7 @@ from lifebuoy.backup.book import Book, Change, Content, File
 from lifebuoy.backup.definition import Disk
 from lifebuoy.backup.refusal import Found, refuse
 from lifebuoy.backup.settling import Verdict
-from lifebuoy.errors import BackupsDrifted, NoSpace, Refused
+from lifebuoy.errors import BackupsDrifted, HostTrouble, NoSpace, Refused
 from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.hypervisor.diskfiles import Access, DiskFile
 from lifebuoy.hypervisor.disks import MERGER_PREFIX, disk_files
@@ -117,12 +117,15 @@ class Site:
         for other in self.host.domains():
             if other.uuid == self.domain.uuid or other.name.startswith(MERGER_PREFIX):
                 continue
-            texts = [other.xml()] + ([other.xml(live=True)] if other.active else [])
-            paths = {path for text in texts for path in definition.files_named(text)}
-            volumes = {volume for text in texts for volume in definition.volumes_named(text)}
-            for path in paths | {self.files.volume_path(*volume) for volume in volumes}:
+            for path in self._named_by(other):
                 found[path] = (*found.get(path, ()), other.name)
         return found
+
+    def _named_by(self, domain: Domain) -> set[str]:
+        texts = [domain.xml()] + ([domain.xml(live=True)] if domain.active else [])
+        paths = {path for text in texts for path in definition.files_named(text)}
+        volumes = {volume for text in texts for volume in definition.volumes_named(text)}
+        return paths | {self.files.volume_path(*volume) for volume in volumes}
 
     # Switching
 
@@ -162,10 +165,17 @@ class Site:
         return self.take_back(book, change)
 
     def take_back(self, book: Book, change: Change) -> Book:
-        """Remove what ``change`` made; the definition does not name it."""
+        """Remove what ``change`` made.
+
+        Raises:
+            HostTrouble: the instance still writes to it; nothing was removed.
+        """
         content = book.content or replace(change.goal, layers=(), points=())
-        for file in turns.new_files(content, change):
-            self.files.remove(file.path)
+        paths = {file.path for file in turns.new_files(content, change)}
+        if paths & self._named_by(self.domain):
+            raise HostTrouble("its definition still names the new files; they stay")
+        for path in sorted(paths):
+            self.files.remove(path)
         return self.write(replace(book, pending=None))
 
     # UEFI variables

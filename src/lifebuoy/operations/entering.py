@@ -174,6 +174,7 @@ class Entering:
         record.write(self._domain, self._stay)
 
     def _unmark(self) -> None:
+        self._require_own_definition()
         plain = definition.without_stay(self._domain.xml(secure=True))
         record.erase(self._host, self._domain, plain)
 
@@ -198,6 +199,7 @@ class Entering:
         return stop(self._domain, self._request.stop, self._request.stop_timeout_s)
 
     def _start_again(self) -> None:
+        self._require_own_definition()
         if not self._domain.active:
             self._domain.start()
 
@@ -253,6 +255,11 @@ class Entering:
 
     def _define_back(self) -> None:
         self._host.define(self._own_definition())
+
+    def _require_own_definition(self) -> None:
+        """Else the mark, which carries it, must stay, and a start would be the rescue system's."""
+        if definition.boots_rescue(self._domain.xml()):
+            raise HostTrouble("its own definition is not back; the domain carries it")
 
     def _drop_saved(self) -> None:
         if self._domain.has_managed_save:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import structlog
@@ -21,13 +20,13 @@ from lifebuoy.interruption import CancelRequested, checked_by, checkpoint, never
 from lifebuoy.operations.failures import facts_of, restored, unexpected
 from lifebuoy.operations.operation import JsonObject, Operation
 from lifebuoy.operations.runner import (
-    PUT_BACK,
     Listener,
     Step,
     StepEvent,
     StepState,
     nobody,
-    not_put_back,
+    roll_back,
+    undone,
 )
 from lifebuoy.store import Outcome
 
@@ -172,31 +171,16 @@ class Journey:
         self._again(told)
 
     def _roll_back(self) -> str:
-        """Undo what was begun, newest first; what became of it, in words."""
-        onward = next((step.onward for step in self._begun if step.onward), "")
-        if onward:
-            return onward
-        failed: list[str] = []
-        for step in reversed(self._begun):
-            if step.undo is None:
-                continue
-            found = self._recorded(f"undo: {step.name}", partial(self._undo, step))
-            if "failed" in found:
-                failed.append(f"{step.name}: {found['failed']}")
-        return not_put_back(failed) if failed else PUT_BACK
+        return roll_back(self._begun, self._undo)
 
-    def _undo(self, step: Step) -> JsonObject:
-        assert step.undo is not None
-        try:
+    def _undo(self, step: Step, again: bool) -> str:
+        def act() -> JsonObject:
             with checked_by(never):  # who is putting things back is not stopped in that
-                step.undo()
-            self._listener(StepEvent(step.name, StepState.UNDONE))
-        except Exception as error:  # the rest must be undone all the same
-            words = error.message if isinstance(error, LifebuoyError) else type(error).__name__
-            _log.error("undo_failed", step=step.name, error=words)
-            self._listener(StepEvent(step.name, StepState.UNDO_FAILED, detail=words))
-            return {"failed": words}
-        return {}
+                words = undone(step, self._listener)
+            return {"failed": words} if words else {}
+
+        found = self._recorded(f"{'undo again' if again else 'undo'}: {step.name}", act)
+        return str(found.get("failed", ""))
 
 
 def _words(error: BaseException) -> str:

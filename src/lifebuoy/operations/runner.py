@@ -104,23 +104,41 @@ def _do(step: Step, begun: list[Step], listener: Listener, clock: Callable[[], f
     listener(StepEvent(step.name, StepState.DONE, clock() - started, detail))
 
 
-def _roll_back(begun: list[Step], listener: Listener) -> str:
+def roll_back(begun: Sequence[Step], undo: Callable[[Step, bool], str]) -> str:
+    """Undo what was begun, newest first; what became of it, in words.
+
+    ``undo`` returns why it could not, and is told whether it had failed before: what could not be
+    undone is tried once more at the end, as what others gave back, room for one, may be what was
+    missing.
+    """
     onward = next((step.onward for step in begun if step.onward), "")
     if onward:
         return onward
+    left = [step for step in reversed(begun) if step.undo]
     failed: list[str] = []
-    for step in reversed(begun):
-        if step.undo is None:
-            continue
-        try:
-            step.undo()
-            listener(StepEvent(step.name, StepState.UNDONE))
-        except Exception as error:  # the rest must be undone all the same
-            words = error.message if isinstance(error, LifebuoyError) else type(error).__name__
-            _log.error("undo_failed", step=step.name, error=words)
-            listener(StepEvent(step.name, StepState.UNDO_FAILED, detail=words))
-            failed.append(f"{step.name}: {words}")
+    for again in (False, True):
+        found = [(step, undo(step, again)) for step in left]
+        failed = [f"{step.name}: {words}" for step, words in found if words]
+        left = [step for step, words in found if words]
     return not_put_back(failed) if failed else PUT_BACK
+
+
+def _roll_back(begun: list[Step], listener: Listener) -> str:
+    return roll_back(begun, lambda step, _again: undone(step, listener))
+
+
+def undone(step: Step, listener: Listener) -> str:
+    """Undo one step; why it could not be undone, or nothing."""
+    assert step.undo is not None
+    try:
+        step.undo()
+        listener(StepEvent(step.name, StepState.UNDONE))
+    except Exception as error:  # the rest must be undone all the same
+        words = error.message if isinstance(error, LifebuoyError) else type(error).__name__
+        _log.error("undo_failed", step=step.name, error=words)
+        listener(StepEvent(step.name, StepState.UNDO_FAILED, detail=words))
+        return words
+    return ""
 
 
 def not_put_back(failed: Sequence[str]) -> str:
