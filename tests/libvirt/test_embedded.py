@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ from lifebuoy.errors import AgentUnavailable, BadInput, HostTrouble, NotFound, R
 from lifebuoy.hypervisor import Domain, Host, connect
 from lifebuoy.hypervisor.bootsector import DONE, boot_disk
 from lifebuoy.model import RunState
-from tests.libvirt.conftest import definition
+from tests.libvirt.conftest import SHORT_TMP, definition
 
 Made = Callable[[Host, str], Domain]
 
@@ -216,6 +218,43 @@ def test_a_second_process_is_told_what_to_use_instead(embedded: Host, short_dir:
     )
     assert done.stdout.startswith("busy") and "qemu:///system" in done.stdout
     assert done.stderr == ""
+
+
+#: Dies as libvirt would be found to have died had it been killed right before it starts QEMU.
+_KILLED_WHILE_STARTING = """
+import os, re, signal, sys
+from pathlib import Path
+from lifebuoy.hypervisor import connect
+host = connect("embed", state_dir=Path(sys.argv[1]))
+domain = host.define(sys.stdin.read())
+domain.start()
+note = Path(sys.argv[1], "embed/run/qemu/half.xml")
+text = re.sub("<domstatus [^>]*>", "<domstatus state='paused' reason='starting up' pid='0'>",
+              note.read_text(), count=1)
+domain.destroy()
+note.write_text(text)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+_START = """
+import sys
+from pathlib import Path
+from lifebuoy.hypervisor import connect
+with connect("embed", state_dir=Path(sys.argv[1])) as host:
+    domain = host.domain("half")
+    print("was running" if domain.active else "was stopped")
+    domain.start()
+    domain.destroy()
+"""
+
+
+def test_a_process_killed_while_libvirt_starts_a_machine_does_not_block_the_next() -> None:
+    with tempfile.TemporaryDirectory(prefix="lb-", dir=SHORT_TMP) as folder:
+        words = [sys.executable, "-c", _KILLED_WHILE_STARTING, folder]
+        killed = subprocess.run(words, input=definition("half"), text=True, timeout=60, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        words = [sys.executable, "-c", _START, folder]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0 and done.stdout == "was stopped\n", done.stderr
 
 
 def test_another_folder_in_the_same_process_is_refused(embedded: Host, tmp_path: Path) -> None:

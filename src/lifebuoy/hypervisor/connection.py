@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ from lifebuoy.hypervisor.uri import UriFacts, embedded_uri, facts
 SYSTEM_URI: Final = "qemu:///system"
 SESSION_URI: Final = "qemu:///session"
 EMBED: Final = "embed"
+_HALF_STARTED: Final = re.compile(rb"<domstatus [^>]*\bpid='0'")
 _SESSION_DAEMONS: Final = ("virtqemud", "libvirtd")
 
 
@@ -80,6 +82,7 @@ def _open_embedded(root: Path) -> Link:
     uri = embedded_uri(root)
     try:
         _prepare(root)
+        _forget_half_started(root / "run/qemu")
     except OSError as exc:
         raise CannotConnect(f"cannot use the folder '{root}': {exc.strerror}") from exc
     try:
@@ -111,6 +114,21 @@ def _prepare(root: Path) -> None:
         # Without these libvirt wants a user libvirt-qemu, and gives the files to it.
         lines += ['user = "root"', 'group = "root"', "remember_owner = 0"]
     config.write_text("\n".join(lines) + "\n")
+
+
+def _forget_half_started(folder: Path) -> None:
+    """Remove libvirt's notes of machines whose QEMU has never run, unless somebody is at work.
+
+    libvirt writes the note, with process 0, right before it starts QEMU. Killed just there, it
+    waits for that process when it is opened next, as kill(2) has one of that number (it stands for
+    the caller's own group), and holds the machine's lock for good: seen with libvirt 9.0.
+    """
+    driver = folder / "driver.pid"
+    if driver.exists() and Path("/proc", driver.read_text().strip() or "none").exists():
+        return
+    for note in folder.glob("*.xml"):
+        if _HALF_STARTED.search(note.read_bytes()):
+            note.unlink()
 
 
 def _installed(program: str) -> bool:
