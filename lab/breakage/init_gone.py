@@ -8,5 +8,6 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT/usr/sbin/init" "$ROOT/usr/lib/systemd/systemd"
 """,
+    finding="init-program",
     last_words=r"run-init: /sbin/init: No such file",
 )

@@ -8,4 +8,5 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT/etc/passwd" "$ROOT/etc/shadow"
 """,
+    finding="login-accounts",
 )

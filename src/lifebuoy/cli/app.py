@@ -14,6 +14,7 @@ from lifebuoy.cli import (
     bootlog,
     config,
     console,
+    diagnose,
     events,
     host,
     image,
@@ -109,5 +110,5 @@ app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
 app.add_typer(config.app, name="config")
 app.add_typer(operations.app, name="operations")
-for module in (audit, events, instances, power, console, screen, bootlog, ssh, worker):
+for module in (audit, events, instances, power, console, screen, bootlog, diagnose, ssh, worker):
     module.register(app)

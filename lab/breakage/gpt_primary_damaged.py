@@ -1,0 +1,13 @@
+"""Linux does not look at the backup table by itself."""
+
+from lab.layout import Layout
+from lab.recipe import Breakage
+
+BREAKAGE = Breakage(
+    description="the primary GPT header is zeroed; its backup is whole",
+    layouts=frozenset({Layout.UEFI, Layout.LVM}),
+    commands=r"""
+dd if=/dev/zero of="$DISK" bs=512 seek=1 count=1 conv=notrunc,fsync
+""",
+    finding="table-gpt",
+)

@@ -1,0 +1,13 @@
+"""What the initramfs did not load is not to be had."""
+
+from lab.recipe import EVERY_LAYOUT, After, Breakage
+
+BREAKAGE = Breakage(
+    description="the folder of the kernel's modules is deleted",
+    layouts=EVERY_LAYOUT,
+    commands=r"""
+rm -r "$ROOT"/usr/lib/modules/*
+""",
+    finding="kernel-modules",
+    after=After.LOGIN,
+)

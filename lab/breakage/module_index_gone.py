@@ -1,0 +1,13 @@
+"""modprobe finds nothing."""
+
+from lab.recipe import EVERY_LAYOUT, After, Breakage
+
+BREAKAGE = Breakage(
+    description="the index of the kernel's modules is deleted",
+    layouts=EVERY_LAYOUT,
+    commands=r"""
+rm "$ROOT"/usr/lib/modules/*/modules.dep "$ROOT"/usr/lib/modules/*/modules.dep.bin
+""",
+    finding="kernel-modules",
+    after=After.LOGIN,
+)

@@ -1,0 +1,104 @@
+"""Every breakage of the lab is found, mended, found no more, and comes back with an undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lab.breakage import registry
+from lab.layout import Layout
+from lab.recipe import After
+from tests.doctor.conftest import Doctor
+
+Patients = Callable[..., Doctor]
+
+
+_FIRST = {
+    name: next(layout for layout in Layout if layout in breakage.layouts)
+    for name, breakage in registry().items()
+}
+#: a sample for every run of `make test`, one or more of each link
+_SAMPLE = (
+    "mbr_signature_gone",
+    "gpt_primary_damaged",
+    "grub_files_gone",
+    "boot_sector_zeroed",
+    "grub_cfg_wrong_uuid",
+    "esp_emptied",
+    "superblock_damaged",
+    "fstab_bad_line",
+    "usr_merge_links_gone",
+    "dpkg_status_damaged",
+    "default_target_masked",
+    "passwd_shadow_gone",
+    "getty_masked",
+    "host_keys_open",
+)
+
+
+def _cases() -> list[object]:
+    return [
+        pytest.param(layout, name, marks=() if _is_quick(layout, name) else pytest.mark.slow)
+        for name, breakage in registry().items()
+        for layout in Layout
+        if layout in breakage.layouts
+    ]
+
+
+def _is_quick(layout: Layout, name: str) -> bool:
+    return name in _SAMPLE and layout is _FIRST[name]
+
+
+@pytest.mark.parametrize(("layout", "name"), _cases())
+def test_a_breakage_is_found_mended_and_can_be_undone(
+    layout: Layout, name: str, patient: Patients
+) -> None:
+    breakage = registry()[name]
+    doctor = patient(layout, name)
+    before = doctor.report()
+    assert breakage.finding in before.ids(), before.seen()
+    mended = doctor.report("--repair")
+    assert mended.seen() == [], mended.words
+    assert mended.data["repair"]["failed"] == []
+    again = doctor.report("--repair")
+    assert again.data["repair"]["mended"] == []
+    undone = doctor.run("--undo")
+    assert undone.returncode == 0, undone.stderr
+    assert doctor.report().ids() == before.ids()
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_a_healthy_guest_has_no_finding_above_note(layout: Layout, patient: Patients) -> None:
+    report = patient(layout).report()
+    assert report.seen() == []
+    assert report.headline is None
+
+
+def test_what_lets_the_guest_reach_its_login_is_never_the_headline(patient: Patients) -> None:
+    report = patient(Layout.BIOS, "nologin_left", "sshd_masked", "dpkg_status_damaged").report()
+    assert registry()["nologin_left"].after is After.LOGIN
+    assert report.headline is None
+    assert len(report.ids()) == 3
+
+
+def test_several_faults_at_once_are_mended_in_one_go(patient: Patients) -> None:
+    names = ("grub_cfg_gone", "fstab_bad_line", "passwd_shadow_gone", "mbr_signature_gone")
+    doctor = patient(Layout.BIOS, *names)
+    report = doctor.report("--repair")
+    assert report.seen() == [], report.words
+
+
+def test_a_dry_run_changes_nothing_and_shows_a_diff(patient: Patients) -> None:
+    doctor = patient(Layout.BIOS, "fstab_bad_line")
+    before = doctor.disk.read_bytes()
+    done = doctor.run("--repair", "--dry-run")
+    assert "-UUID=0badf57a-0000-4000-8000-000000000000" in done.stdout
+    assert doctor.disk.read_bytes() == before
+
+
+def test_diagnosing_writes_nothing(patient: Patients) -> None:
+    doctor = patient(Layout.BIOS, "passwd_shadow_gone")
+    before = doctor.disk.read_bytes()
+    doctor.report()
+    assert doctor.disk.read_bytes() == before
