@@ -8,8 +8,8 @@ import pytest
 
 from lab.breakage import registry
 from lab.layout import Layout
+from lab.mending import Doctor
 from lab.recipe import After
-from tests.doctor.conftest import Doctor
 
 Patients = Callable[..., Doctor]
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 
 import pytest
 
 from lab.layout import Layout
-from tests.doctor.conftest import Doctor
+from lab.mending import Doctor
 
 
 @pytest.mark.parametrize("after_s", [0.5, 1.0, 1.5, 2.0, 2.5])
@@ -20,11 +19,8 @@ def test_a_repair_killed_half_way_is_finished_by_the_next(
     after_s: float, patient: Callable[..., Doctor]
 ) -> None:
     doctor = patient(Layout.BIOS, "grub_files_gone", "passwd_shadow_gone", "fstab_bad_line")
-    command = [sys.executable, "-m", "lifebuoy.guest.doctor", "--repair", "--offline"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
-        [*command, str(doctor.disk)],
-        env=environment,
+        doctor.command("--repair", "--offline"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

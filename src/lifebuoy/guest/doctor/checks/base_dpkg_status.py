@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterator
 
@@ -17,7 +16,6 @@ TITLE = "the package database can be read"
 READS = "/var/lib/dpkg/status and its backups"
 NEEDS_ROOT = True
 PATH = f"{dpkg.ADMIN}/status"
-MOST_BYTES = 64 << 20
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -25,7 +23,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     tree = patient.files
     if not tree.names(dpkg.INFO):
         return
-    text = tree.text(PATH, MOST_BYTES)
+    text = tree.text(PATH, dpkg.MOST_STATUS)
     fault = _fault(text)
     if not fault:
         return
@@ -75,11 +73,11 @@ def _backup(patient: Patient) -> tuple[str, str]:
         if name.startswith("dpkg.status.")
     ]
     for path in (f"{PATH}-old", *copies[:10]):
-        data = tree.read(path, MOST_BYTES) or b""
+        data = tree.read(path, dpkg.MOST_STATUS) or b""
         if path.endswith(".gz"):
             try:
-                data = gzip.decompress(data) if len(data) < 16 << 20 else b""
-            except (OSError, EOFError, zlib.error):
+                data = zlib.decompressobj(31).decompress(data, dpkg.MOST_STATUS)
+            except zlib.error:
                 continue
         text = data.decode("utf-8", "surrogateescape")
         if not _fault(text):

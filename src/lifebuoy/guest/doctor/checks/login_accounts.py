@@ -95,7 +95,8 @@ def _malformed(patient: Patient, kind: str, text: str) -> Iterator[Finding]:
     path = f"/etc/{kind}"
     lines = text.split("\n")
     root_lost = any(lines[number - 1].startswith("root:") for number in wrong)
-    kept = [line for number, line in enumerate(lines, 1) if number not in wrong]
+    left_out = set(wrong)
+    kept = [line for number, line in enumerate(lines, 1) if number not in left_out]
     good, source = _backup(patient, kind)
     if root_lost and good:
         summary = f"put the backup {source} in its place"

@@ -7,14 +7,15 @@ import lzma
 import shutil
 import subprocess
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-MOST_BYTES = 2 << 30
+MOST_BYTES = 1 << 30
 MOST_NAMES = 100_000
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # also the most that is unpacked at once, whatever a few bytes swell to
+MEMORY = 128 << 20  # for a dictionary; xz -9 needs 65 MiB
 _MAGIC = (b"070701", b"070702")
 
 
@@ -32,24 +33,25 @@ class _Broken(Exception):
 
 
 class _Stream:
-    """Bytes from an iterator of chunks, read in exact lengths."""
+    """Bytes from an iterator of chunks, read in exact lengths; each byte is copied few times."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks, self._held, self.position = chunks, b"", 0
+        self._chunks, self._held, self._at, self.position = chunks, b"", 0, 0
 
     def fill(self, length: int) -> bool:
-        while len(self._held) < length:
-            chunk = next(self._chunks, b"")
+        while len(self._held) - self._at < length:
+            chunk = next((one for one in self._chunks if one), b"")
             if not chunk:
                 return False
-            self._held += chunk
+            self._held, self._at = self._held[self._at :] + chunk, 0
         return True
 
     def take(self, length: int) -> bytes:
         if not self.fill(length):
             raise _Broken("it ends in the middle of a file")
-        data, self._held = self._held[:length], self._held[length:]
-        self.position += length
+        data = self._held[self._at : self._at + length]
+        self._at += length
+        self._count(length)
         return data
 
     def skip(self, length: int) -> None:
@@ -58,15 +60,30 @@ class _Stream:
             self.take(part)
             length -= part
 
+    def skip_zeros(self) -> None:
+        """Over padding, in steps of four bytes as the kernel does."""
+        while self.fill(4):
+            rest = self._held[self._at :]
+            zeros = (len(rest) - len(rest.lstrip(b"\0"))) // 4 * 4
+            self._at += zeros
+            self._count(zeros)
+            if zeros < len(rest) // 4 * 4:
+                return
+
     def peek(self, length: int) -> bytes:
         self.fill(length)
-        return self._held[:length]
+        return self._held[self._at : self._at + length]
 
     def rest(self) -> Iterator[bytes]:
-        if self._held:
-            held, self._held = self._held, b""
+        held, self._held, self._at = self._held[self._at :], b"", 0
+        if held:
             yield held
         yield from self._chunks
+
+    def _count(self, length: int) -> None:
+        self.position += length
+        if self.position > MOST_BYTES:
+            raise _Broken("it is larger than any initramfs")
 
 
 def listing(file: BinaryIO) -> Listing:
@@ -75,7 +92,7 @@ def listing(file: BinaryIO) -> Listing:
     stream = _Stream(iter(lambda: file.read(CHUNK), b""))
     try:
         for _ in range(8):
-            _zeros(stream)
+            stream.skip_zeros()
             head = stream.peek(6)
             if not head:
                 break
@@ -92,9 +109,8 @@ def listing(file: BinaryIO) -> Listing:
                 raise _Broken(f"its {kind} part cannot be unpacked")
             while inner.peek(6) in _MAGIC:
                 _archive(inner, names)
-                _zeros(inner)
-            for _ in inner.rest():
-                pass  # to the end, where the checksum is
+                inner.skip_zeros()
+            _to_the_end(inner)
             break
         if not names:
             raise _Broken("it is empty")
@@ -105,9 +121,13 @@ def listing(file: BinaryIO) -> Listing:
     return Listing(frozenset(names))
 
 
-def _zeros(stream: _Stream) -> None:
-    while stream.peek(4) == b"\0\0\0\0":
-        stream.take(4)
+def _to_the_end(stream: _Stream) -> None:
+    """There the checksum is."""
+    left = MOST_BYTES
+    for chunk in stream.rest():
+        left -= len(chunk)
+        if left < 0:
+            raise _Broken("it is larger than any initramfs")
 
 
 def _archive(stream: _Stream, names: set[str]) -> None:
@@ -126,7 +146,7 @@ def _archive(stream: _Stream, names: set[str]) -> None:
         if name == "TRAILER!!!":
             return
         stream.skip(size + -size % 4)
-        if stream.position > MOST_BYTES or len(names) > MOST_NAMES:
+        if len(names) > MOST_NAMES:
             raise _Broken("it is larger than any initramfs")
         names.add(name.lstrip("./"))
 
@@ -152,20 +172,28 @@ def _unpacked(kind: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     if kind in _PROGRAMS:
         yield from _by_program(_PROGRAMS[kind], chunks)
         return
-    makers: dict[str, Callable[[], object]] = {
-        "gzip": lambda: zlib.decompressobj(31),
-        "xz": lzma.LZMADecompressor,
-        "lzma": lzma.LZMADecompressor,
-        "bzip2": bz2.BZ2Decompressor,
-    }
-    unpacker = makers[kind]()
+    if kind == "gzip":
+        yield from _gunzipped(chunks)
+        return
+    unpacker = bz2.BZ2Decompressor() if kind == "bzip2" else lzma.LZMADecompressor(memlimit=MEMORY)
     for chunk in chunks:
-        out = unpacker.decompress(chunk)  # type: ignore[attr-defined]
-        if out:
-            yield out
-        if unpacker.eof:  # type: ignore[attr-defined]
+        yield unpacker.decompress(chunk, CHUNK)
+        while not unpacker.eof and not unpacker.needs_input:
+            yield unpacker.decompress(b"", CHUNK)
+        if unpacker.eof:
             return
     raise _Broken(f"its {kind} part is cut off")
+
+
+def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(31)
+    for chunk in chunks:
+        while chunk and not unpacker.eof:
+            yield unpacker.decompress(chunk, CHUNK)
+            chunk = unpacker.unconsumed_tail
+        if unpacker.eof:
+            return
+    raise _Broken("its gzip part is cut off")
 
 
 def _by_program(argv: tuple[str, ...], chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from dataclasses import dataclass, field
 
 MOST_LINES = 20_000
 MOST_ENTRIES = 500
+#: a piece of a word; one whose quote is not closed goes to the end of the line
+_PIECE = re.compile(
+    r"""'[^']*'?|"(?:[^"\\]|\\.)*(?:"|\\?$)|\$\{[^}\s]*\}?|[{}]|(?:[^\s'"{}\\$]|\\.|\$(?!\{))+|\\$"""
+)
+_ESCAPED = re.compile(r"\\(.)")
 
 
 @dataclass
@@ -86,40 +91,35 @@ def parse(text: str) -> Config:
 
 
 def _braces(line: str) -> int:
-    quoted, count, previous = "", 0, ""
-    for char in line:
-        if quoted:
-            quoted = "" if char == quoted else quoted
-        elif char in "'\"":
-            quoted = char
-        elif char == "{" and previous != "$":
+    """How many braces the line opens, less those that it closes; ``${name}`` and quotes aside."""
+    count = 0
+    for match in _PIECE.finditer(line):
+        piece = match.group()
+        if piece == "{":
             count += 1
-        elif char == "}" and count >= 0 and previous != "\\":
+        elif piece == "}":
             count -= 1
-        previous = char
-    return count - line.count("${") * 0 + _variables(line)
-
-
-def _variables(line: str) -> int:
-    """A closing brace of ${name} was counted, its opening one not."""
-    quoted, count, at = "", 0, 0
-    while at < len(line):
-        char = line[at]
-        if quoted:
-            quoted = "" if char == quoted else quoted
-        elif char in "'\"":
-            quoted = char
-        elif char == "$" and line[at + 1 : at + 2] == "{":
-            count += 1
-        at += 1
     return count
 
 
 def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=False)
-    except ValueError:
-        return line.split()
+    """The line's words, quotes and what escapes in them taken off."""
+    found: list[str] = []
+    parts: list[str] = []
+    end = -1
+    for match in _PIECE.finditer(line):
+        if match.start() != end and parts:
+            found.append("".join(parts))
+            parts = []
+        piece, end = match.group(), match.end()
+        if piece[0] == "'":
+            piece = piece[1:].removesuffix("'")
+        elif piece[0] == '"':
+            piece = _ESCAPED.sub(r"\1", piece[1:].removesuffix('"'))
+        elif "\\" in piece:
+            piece = _ESCAPED.sub(r"\1", piece)
+        parts.append(piece)
+    return [*found, "".join(parts)] if parts else found
 
 
 def _searched(words: list[str]) -> str:

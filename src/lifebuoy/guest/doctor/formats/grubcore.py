@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 SECTOR = 512
 MOST_SECTORS = 4096
+MOST_LONG_TRIES = 8  # starts from which so much can be unpacked, and then no more
+_ENOUGH = 64 << 10
 _KERNEL_SECTOR = 0x5C
 _DRIVE_CHECK = 0x66
 _BPB = slice(0x03, 0x5A)
@@ -54,20 +56,33 @@ def _unpack(data: bytes) -> bytes:
     if not 1024 <= compressed <= len(data) or not 1024 <= plain <= 8 << 20:
         return b""
     redundancy = struct.unpack_from("<I", data, _REDUNDANCY)[0]
-    filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 24, "lc": 3, "lp": 0, "pb": 2}]
     # Where the compressed part begins: right after the decompressor, whose size no field tells.
+    long_tries = 0
     for end in _ends(data, redundancy):
         start = end - compressed
         if start < 0x400:
             continue
-        try:
-            unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
-            out = unpacker.decompress(data[start:end], plain)
-        except lzma.LZMAError:
-            continue
+        out = _lzma(data[start:end], plain)
         if len(out) == plain:
             return out
+        long_tries += len(out) >= min(plain, _ENOUGH)
+        if long_tries > MOST_LONG_TRIES:
+            break
     return b""
+
+
+def _lzma(data: bytes, plain: int) -> bytes:
+    """What can be unpacked, at most ``plain`` bytes; nothing, as soon as it is no LZMA."""
+    filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 24, "lc": 3, "lp": 0, "pb": 2}]
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+    out = b""
+    try:
+        out = unpacker.decompress(data, min(plain, _ENOUGH))
+        if len(out) < plain and not unpacker.eof:
+            out += unpacker.decompress(b"", plain - len(out))
+    except lzma.LZMAError:
+        pass
+    return out
 
 
 def _ends(data: bytes, redundancy: int) -> list[int]:

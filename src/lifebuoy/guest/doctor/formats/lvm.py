@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 MOST_METADATA = 4 << 20
 MOST_TOKENS = 200_000
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_.+-]+)|([\[\]{}=,])|#[^\n]*')
+#: a string without its end goes to the end of the text, so that no part is looked at twice
+_TOKEN = re.compile(r'"((?:[^"\\]|\\[\s\S])*)(?:"|\\?\Z)|([A-Za-z0-9_.+-]+)|([\[\]{}=,])|#[^\n]*')
 Node = dict[str, object]
 
 

@@ -11,7 +11,7 @@ from ..tree import Tree
 
 ADMIN = "/var/lib/dpkg"
 INFO = f"{ADMIN}/info"
-MOST_STATUS = 64 << 20
+MOST_STATUS = 32 << 20
 MOST_PARAGRAPHS = 50_000
 _MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
 _SUM = re.compile(r"^([0-9a-f]{32})  (.+)$")
@@ -49,18 +49,18 @@ def paragraphs(text: str) -> Iterator[dict[str, str]]:
     for number, block in enumerate(text.split("\n\n")):
         if number >= MOST_PARAGRAPHS:
             return
-        fields: dict[str, str] = {}
+        fields: dict[str, list[str]] = {}
         name = ""
         for line in block.split("\n"):
             if line[:1] in (" ", "\t"):
                 if name:
-                    fields[name] += "\n" + line
+                    fields[name].append(line)
             elif ":" in line:
                 name, _, value = line.partition(":")
                 name = name.lower()
-                fields[name] = value.strip()
+                fields[name] = [value.strip()]
         if fields:
-            yield fields
+            yield {name: "\n".join(lines) for name, lines in fields.items()}
 
 
 def packages_of(text: str) -> list[Package]:
