@@ -18,13 +18,6 @@ class Where(StrEnum):
     UNMOUNTED = "unmounted"  # the bare disk: a mounted file system would undo it
 
 
-class After(StrEnum):
-    """How far the broken guest still comes."""
-
-    NO_LOGIN = "no-login"
-    LOGIN = "login"  # it can be logged in to, and is ill all the same
-
-
 @dataclass(frozen=True, slots=True)
 class Breakage:
     """One way to make a guest not reach its login.
@@ -33,7 +26,8 @@ class Breakage:
     in the running guest itself) and DISK the whole disk; they fail where there was nothing to
     break. ``last_words`` is a pattern of what the serial line says before it falls silent, that
     a sound guest never does; empty where a login is reached and refuses. ``finding`` is the id of
-    the doctor's check that must see it.
+    the doctor's check that must see it. On the layouts of ``boots_on`` the broken guest still
+    reaches its login, and is ill all the same.
     """
 
     description: str
@@ -42,7 +36,7 @@ class Breakage:
     finding: str = ""
     last_words: str = ""
     where: Where = Where.ANYWHERE
-    after: After = After.NO_LOGIN
+    boots_on: frozenset[Layout] = frozenset()
 
     def live_script(self) -> str:
         """The script that breaks the running guest that it is run in, as root."""

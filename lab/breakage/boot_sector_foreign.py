@@ -11,4 +11,5 @@ dd if=/dev/zero of="$DISK" bs=440 count=1 conv=notrunc
 printf '\372\353\376 no system disk' | dd of="$DISK" conv=notrunc,fsync
 """,
     finding="loader-boot-sector",
+    last_words=r"Booting from Hard Disk\.\.\.\s*$",
 )

@@ -9,4 +9,5 @@ BREAKAGE = Breakage(
 ln -sf /lib/systemd/system/gone.target "$ROOT/etc/systemd/system/default.target"
 """,
     finding="init-target",
+    last_words=r"Give root password for maintenance",
 )

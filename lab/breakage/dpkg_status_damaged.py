@@ -1,6 +1,6 @@
 """Nothing can be installed, so nothing can be mended the usual way."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="dpkg's status file is filled with zeros",
@@ -11,5 +11,5 @@ cp "$ROOT/var/lib/dpkg/status" "$ROOT/var/lib/dpkg/status-old"
 head -c "$size" /dev/zero >"$ROOT/var/lib/dpkg/status"
 """,
     finding="base-dpkg-status",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

@@ -1,6 +1,6 @@
 """chmod -R in the wrong folder."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="only root may enter /etc, /usr and /",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 chmod 700 "$ROOT/etc" "$ROOT/usr" "$ROOT/"
 """,
     finding="base-modes",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

@@ -1,10 +1,10 @@
-"""The file system is marked as one with errors, and has some."""
+"""The file system is marked as one with errors, and has some that the boot's own check mends."""
 
 from lab.layout import Layout
-from lab.recipe import After, Breakage, Where
+from lab.recipe import Breakage, Where
 
 BREAKAGE = Breakage(
-    description="the root's file system has errors that its check asks about",
+    description="the root's file system has errors, of the harmless kind",
     layouts=frozenset({Layout.BIOS}),
     commands=r"""
 LOOP=$(losetup --find --show --offset 1048576 "$DISK")
@@ -15,5 +15,5 @@ sync
 """,
     finding="root-ext",
     where=Where.UNMOUNTED,
-    after=After.LOGIN,
+    boots_on=frozenset({Layout.BIOS}),
 )

@@ -1,6 +1,6 @@
 """Half a line, as an editor's mishap leaves it."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/fstab has a malformed line",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 echo "UUID=0badf57a-0000-4000-8000-000000000000" >>"$ROOT/etc/fstab"
 """,
     finding="root-fstab",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

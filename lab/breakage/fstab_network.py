@@ -1,6 +1,6 @@
 """The server is gone, and the boot waits for it."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/fstab mounts from a dead server, without nofail",
@@ -10,5 +10,5 @@ echo "192.0.2.1:/srv /mnt/nfs nfs defaults 0 0" >>"$ROOT/etc/fstab"
 mkdir -p "$ROOT/mnt/nfs"
 """,
     finding="root-fstab",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

@@ -1,6 +1,6 @@
 """Everything that writes fails."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/fstab mounts the root read-only",
@@ -10,5 +10,5 @@ sed -i -E 's#^([^ ]+ / [^ ]+) [^ ]+#\1 ro#' "$ROOT/etc/fstab"
 grep -q " ro " "$ROOT/etc/fstab"
 """,
     finding="root-fstab",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

@@ -1,6 +1,6 @@
 """Services and devices lose their groups."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/group is deleted; its backup stays",
@@ -10,5 +10,5 @@ test -s "$ROOT/etc/group-"
 rm "$ROOT/etc/group"
 """,
     finding="login-accounts",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

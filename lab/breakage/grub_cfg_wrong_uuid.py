@@ -11,4 +11,5 @@ sed -i -E 's/(fs-uuid --set=root) .*/\1 0badf57a-0000-4000-8000-000000000000/' \
     "$ROOT/boot/grub/grub.cfg"
 """,
     finding="loader-grub-config",
+    last_words=r"no such device: 0badf57a",
 )

@@ -1,6 +1,6 @@
 """sshd does not start."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="the SSH host keys are deleted",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 rm "$ROOT"/etc/ssh/ssh_host_*
 """,
     finding="network-host-keys",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

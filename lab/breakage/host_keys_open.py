@@ -1,6 +1,6 @@
 """sshd refuses keys that others can read."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="the SSH host keys can be read by all",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 chmod 644 "$ROOT"/etc/ssh/ssh_host_*_key
 """,
     finding="network-host-keys",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

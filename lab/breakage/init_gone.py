@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 rm "$ROOT/usr/sbin/init" "$ROOT/usr/lib/systemd/systemd"
 """,
     finding="init-program",
-    last_words=r"run-init: /sbin/init: No such file",
+    last_words=r"run-init: /bin/init: No such file",
 )

@@ -11,5 +11,5 @@ for file in "$ROOT"/boot/initrd.img-*; do
 done
 """,
     finding="initramfs-image",
-    last_words=r"Kernel panic",
+    last_words=r"ALERT!.*does not exist",
 )

@@ -1,6 +1,6 @@
 """What the initramfs did not load is not to be had."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="the folder of the kernel's modules is deleted",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 rm -r "$ROOT"/usr/lib/modules/*
 """,
     finding="kernel-modules",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

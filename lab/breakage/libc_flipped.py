@@ -9,5 +9,6 @@ BREAKAGE = Breakage(
 dd if=/dev/zero of="$ROOT/usr/lib/x86_64-linux-gnu/libc.so.6" bs=4096 seek=60 count=64 conv=notrunc
 """,
     finding="base-package-files",
+    last_words=r"Kernel panic",
     where=Where.OFFLINE,
 )

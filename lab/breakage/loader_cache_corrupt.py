@@ -1,6 +1,6 @@
 """The loader looks libraries up in it."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/ld.so.cache is filled with rubbish",
@@ -10,5 +10,5 @@ test -s "$ROOT/etc/ld.so.cache"
 printf "rubbish" >"$ROOT/etc/ld.so.cache"
 """,
     finding="base-loader-cache",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

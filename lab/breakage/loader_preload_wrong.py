@@ -1,6 +1,6 @@
 """Every program complains, or fails."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/ld.so.preload names a library that does not exist",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 echo /usr/local/lib/libgone.so >"$ROOT/etc/ld.so.preload"
 """,
     finding="base-loader-cache",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

@@ -10,4 +10,5 @@ BREAKAGE = Breakage(
 dd if=/dev/zero of="$DISK" bs=1 seek=510 count=2 conv=notrunc,fsync
 """,
     finding="table-mbr",
+    last_words=r"No bootable device",
 )

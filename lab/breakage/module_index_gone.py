@@ -1,6 +1,6 @@
 """modprobe finds nothing."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="the index of the kernel's modules is deleted",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 rm "$ROOT"/usr/lib/modules/*/modules.dep "$ROOT"/usr/lib/modules/*/modules.dep.bin
 """,
     finding="kernel-modules",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

@@ -1,6 +1,6 @@
 """As a maintenance left it."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/nologin was left behind",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 echo "back soon" >"$ROOT/etc/nologin"
 """,
     finding="login-nologin",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

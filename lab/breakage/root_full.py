@@ -1,6 +1,6 @@
 """Nothing can be written at the start."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="the root's file system is full, of cached packages",
@@ -11,5 +11,5 @@ cat /dev/zero >"$ROOT/var/fill" || true
 rm -f "$ROOT/tmp/none"
 """,
     finding="root-full",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

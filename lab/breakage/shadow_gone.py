@@ -6,7 +6,7 @@ BREAKAGE = Breakage(
     description="/etc/shadow is deleted; its backup stays",
     layouts=EVERY_LAYOUT,
     commands=r"""
-test -s "$ROOT/etc/shadow-"
+cp -p "$ROOT/etc/shadow" "$ROOT/etc/shadow-"
 rm "$ROOT/etc/shadow"
 """,
     finding="login-accounts",

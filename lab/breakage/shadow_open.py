@@ -1,6 +1,6 @@
 """Everybody can read the passwords' hashes."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="/etc/shadow can be read by all and written by its group",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 chmod 664 "$ROOT/etc/shadow"
 """,
     finding="base-modes",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

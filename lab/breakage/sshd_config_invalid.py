@@ -1,6 +1,6 @@
 """sshd does not start."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="sshd_config has a line that sshd does not take",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 echo "PermitRotLogin yes" >>"$ROOT/etc/ssh/sshd_config"
 """,
     finding="network-sshd-config",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

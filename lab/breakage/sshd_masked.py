@@ -1,6 +1,6 @@
 """The system starts, and nobody comes in over the network."""
 
-from lab.recipe import EVERY_LAYOUT, After, Breakage
+from lab.recipe import EVERY_LAYOUT, Breakage
 
 BREAKAGE = Breakage(
     description="the SSH server is masked",
@@ -9,5 +9,5 @@ BREAKAGE = Breakage(
 ln -sf /dev/null "$ROOT/etc/systemd/system/ssh.service"
 """,
     finding="network-sshd-enabled",
-    after=After.LOGIN,
+    boots_on=EVERY_LAYOUT,
 )

@@ -10,5 +10,6 @@ BREAKAGE = Breakage(
 dd if=/dev/zero of="$DISK" bs=1024 seek=1025 count=1 conv=notrunc,fsync
 """,
     finding="root-ext",
+    last_words=r"unknown filesystem\.\s+grub rescue>\s*$",
     where=Where.UNMOUNTED,
 )

@@ -9,5 +9,6 @@ BREAKAGE = Breakage(
 find "$ROOT/usr/bin" -mindepth 1 -delete
 """,
     finding="base-package-files",
+    last_words=r"Failed to start dbus\.service",
     where=Where.OFFLINE,
 )

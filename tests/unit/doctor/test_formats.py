@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lifebuoy.guest.doctor.formats import accounts, fstab, grubcfg, mbr, pam, sshdconfig
+import struct
+
+from lifebuoy.guest.doctor.formats import accounts, fstab, grubcfg, grubcore, mbr, pam, sshdconfig
 
 CONFIG = """
 set default="0"
@@ -81,3 +83,43 @@ def test_a_table_that_overlaps_itself_is_not_plausible() -> None:
     assert mbr.plausible(good, 10_000)
     assert not mbr.plausible(bad, 10_000)
     assert not mbr.signed(good)
+
+
+def core_with_redundancy(data: bytes) -> tuple[bytes, bytes]:
+    """A core image in its file, and in its place with as much redundancy behind it."""
+    raw = bytearray(data)
+    struct.pack_into("<II", raw, 0x210, 0, 0x300)  # no redundancy yet; unprotected up to 0x500
+    core = bytes(raw)
+    struct.pack_into("<I", raw, 0x210, len(core))
+    return core, bytes(raw) + bytes(len(core))
+
+
+def test_a_scratch_in_grubs_core_image_is_made_up_for_and_a_hole_is_not() -> None:
+    core, embedded = core_with_redundancy(bytes(range(256)) * 100)
+    assert grubcore.made_up_for(embedded, core)
+    for at, length, expected in (
+        (0x2000, 4096, True),
+        (0x2000, 12_000, False),
+        (0x100, 16, False),  # of the sector that loads the rest
+        (0x300, 16, False),  # of the code that makes up for it
+    ):
+        scratched = embedded[:at] + b"\xff" * length + embedded[at + length :]
+        assert grubcore.made_up_for(scratched, core) is expected, hex(at)
+    assert not grubcore.made_up_for(b"", b"")
+
+
+def test_grub_words_are_split_as_a_shell_does() -> None:
+    entry = grubcfg.parse(
+        'menuentry \'A "b"\' --class x $menuentry_id_option "c d" {\n'
+        "\tsearch --no-floppy --fs-uuid --set=root 1-2\n"
+        '\tif [ x"${f}" = xy ]; then true; fi\n'
+        '\tlinux /vmlinuz root=UUID=1-2 "a=b c" d\\ e\n'
+        "\tinitrd /early.img /initrd\n}\nset default='1'\n"
+    )
+    (one,) = entry.entries
+    assert one.title == 'A "b"'
+    assert one.arguments == ("root=UUID=1-2", "a=b c", "d e")
+    assert one.initrds == ("/early.img", "/initrd")
+    assert one.searches == ["1-2"]
+    assert entry.default == "1"
+    assert not entry.unbalanced

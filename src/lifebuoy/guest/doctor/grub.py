@@ -15,7 +15,8 @@ from .mounting import run
 from .patient import Patient
 from .volume import Volume
 
-OURS = "/usr/lib/grub"
+OURS = "/usr/lib/grub"  # this system's
+PACKAGED = "/usr/lib/grub/i386-pc"  # the guest's
 _FILE_SYSTEMS = {"ext2": "ext2", "ext3": "ext2", "ext4": "ext2", "xfs": "xfs", "btrfs": "btrfs"}
 _TAIL = "was there; `update-grub` (or grub-mkconfig) writes a richer one."
 
@@ -134,26 +135,29 @@ def version_of(text: str | None) -> str:
 def module_files(patient: Patient) -> list[Change]:
     """GRUB's own files for /boot/grub/PLATFORM: the guest's copy where it is whole, else ours."""
     name = platform(patient)
-    source, target = f"/usr/lib/grub/{name}", f"{folder(patient)}/{name}"
-    tree = patient.files
-    guests = {one: tree.read(f"{source}/{one}", 4 << 20) for one in tree.names(source)[:1000]}
+    target = f"{folder(patient)}/{name}"
     ours = {path.name: path for path in Path(OURS, name).glob("*")}
-    same = version_of(tree.text(f"{source}/modinfo.sh")) == version_of(
+    same = version_of(patient.files.text(f"/usr/lib/grub/{name}/modinfo.sh")) == version_of(
         Path(OURS, name, "modinfo.sh").read_text() if "modinfo.sh" in ours else ""
     )
-    changes: list[Change] = []
     if ours and not same:  # one version throughout: what is built here must fit
         return [_copy(target, path.name, path.read_bytes()) for path in _wanted(ours)]
-    for one, data in guests.items():
-        if data and _is_wanted(one):
-            changes.append(_copy(target, one, data))
-    present = {one for one, data in guests.items() if data}
+    changes = packaged_modules(patient, name)
+    present = {one.path.rpartition("/")[2] for one in changes if isinstance(one, PutFile)}
     changes += [
         _copy(target, path.name, path.read_bytes())
         for path in _wanted(ours)
         if path.name not in present
     ]
     return changes
+
+
+def packaged_modules(patient: Patient, name: str) -> list[Change]:
+    """The guest's own copy of GRUB's files for this platform, for /boot/grub."""
+    tree = patient.files
+    source, target = f"/usr/lib/grub/{name}", f"{folder(patient)}/{name}"
+    found = ((one, tree.read(f"{source}/{one}", 4 << 20)) for one in tree.names(source)[:1000])
+    return [_copy(target, one, data) for one, data in found if data and _is_wanted(one)]
 
 
 def _is_wanted(name: str) -> bool:
@@ -211,7 +215,11 @@ def install(patient: Patient, disk: Disk) -> Repair | None:
     image = patient.files.read(f"{target}/boot.img") or b""
     changes: list[Change] = []
     summary = "write GRUB's boot sector and core image anew, from /boot"
-    if not grubcore.parse(core).intact or len(image) != 512 or not fits(patient, core):
+    whole = grubcore.parse(core).intact and len(image) == 512
+    if whole and not fits(patient, core, target) and fits(patient, core, PACKAGED):
+        changes = packaged_modules(patient, "i386-pc")
+        summary = "put GRUB's modules back, with the boot sector and core image that they fit"
+    elif not whole or not fits(patient, core, target):
         core = build_core(patient)
         own = Path(OURS, "i386-pc/boot.img")
         if not core or not own.exists():
@@ -231,14 +239,14 @@ def install(patient: Patient, disk: Disk) -> Repair | None:
     return Repair(summary, tuple(changes))
 
 
-def fits(patient: Patient, core: bytes) -> bool:
-    """Whether the modules in /boot can be linked with this core image."""
-    return not unresolved(patient, grubcore.parse(core))
+def fits(patient: Patient, core: bytes, place: str) -> bool:
+    """Whether the modules in this folder can be linked with this core image."""
+    there = patient.files.is_file(f"{place}/normal.mod")
+    return there and not unresolved(patient, grubcore.parse(core), place)
 
 
-def unresolved(patient: Patient, core: grubcore.Core) -> list[str]:
-    """Names that GRUB's normal mode needs and neither the core nor its modules have."""
-    place = f"{folder(patient)}/i386-pc"
+def unresolved(patient: Patient, core: grubcore.Core, place: str) -> list[str]:
+    """Names that GRUB's normal mode, in this folder, needs and neither core nor modules have."""
     needs: dict[str, list[str]] = {}
     for line in (patient.files.text(f"{place}/moddep.lst") or "").splitlines()[:1000]:
         module, _, rest = line.partition(":")

@@ -1,7 +1,7 @@
 """Repairs: rounds of examining and applying until nothing that can be mended is left.
 
 Whole-disk and file-system repairs go first and alone, as what is seen through a damaged table or
-file system says little about the rest.
+file system says little about the rest. Then room is made; what runs the guest's programs is last.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import applying, describing, mounting
-from .change import CheckFileSystem
+from .change import CheckFileSystem, RunInside
+from .checks import root_full
 from .disk import Disk
 from .examining import examine, findings
 from .model import Finding, Link, LinkReport, Risk
@@ -93,12 +94,18 @@ def _todo(chain: list[LinkReport], wish: Wish, tried: set[tuple[str, str]]) -> l
         named = finding.id in wish.only
         if named or (not wish.only and finding.repair.risk is not Risk.HIGH):
             wanted.append(finding)
-    first = [finding for finding in wanted if _goes_first(finding)]
-    return first or wanted
+    turn = min(map(turn_of, wanted), default=0)
+    return [finding for finding in wanted if turn_of(finding) == turn]
 
 
-def _goes_first(finding: Finding) -> bool:
-    return finding.link is Link.PARTITION_TABLE or _is_unmounted(finding)
+def turn_of(finding: Finding) -> int:
+    """What others are repaired with goes before them: the disk, room on it, programs to run."""
+    assert finding.repair is not None
+    if finding.link is Link.PARTITION_TABLE or _is_unmounted(finding):
+        return 0
+    if finding.id == root_full.ID:
+        return 1
+    return 3 if any(isinstance(change, RunInside) for change in finding.repair.changes) else 2
 
 
 def _is_unmounted(finding: Finding) -> bool:
@@ -125,7 +132,8 @@ def _apply_mounted(
 ) -> None:
     with wish.opened(writable=True) as patient:
         store = _store(wish, patient, run, outside)
-        outcome.undo = outcome.undo or str(store.folder)
+        inside = store.folder != outside
+        outcome.undo = outcome.undo or (f"{FOLDER}/{run}" if inside else str(outside))
         sources = deb.Sources(wish.folders, wish.network, patient.work)
         _apply_all(applying.Applier(patient, store, sources, run), todo, outcome, say)
 

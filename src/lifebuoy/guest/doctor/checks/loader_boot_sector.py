@@ -15,6 +15,7 @@ LINK = Link.BOOT_LOADER
 TITLE = "the boot sector is GRUB's, its core image is whole and fits the modules in /boot"
 READS = "the first sector of the disk, GRUB's core image behind it, /boot/grub/i386-pc"
 NEEDS_ROOT = True
+MOST_CORE = 4 << 20
 _BY_HAND = ("grub-install --boot-directory=/mnt/vm1/boot /dev/vda",)
 
 
@@ -30,16 +31,23 @@ def examine(patient: Patient) -> Iterator[Finding]:
             return  # another disk of this machine leads in
         if not _led_on(patient, disk):
             yield _no_sector(patient, disk)
-    elif not core.intact:
+        return
+    place = f"{grub.folder(patient)}/i386-pc"
+    if not core.intact:
+        good = patient.files.read(f"{place}/core.img", MOST_CORE) or b""
+        small = grubcore.made_up_for(core.data, good)
         yield _finding(
             patient,
             disk,
             "GRUB's core image behind the boot sector is damaged",
-            "The boot sector loads it and runs into rubbish, or stops with 'Read Error'.",
+            "GRUB still makes up for it by the redundancy behind it."
+            if small
+            else "The boot sector loads it and runs into rubbish, or stops with 'Read Error'.",
             Evidence(disk.path, "a core image that can be unpacked", "it cannot", 512),
+            Severity.WARNING if small else Severity.STOPS_BOOT,
         )
     else:
-        missing = grub.unresolved(patient, core)
+        missing = grub.unresolved(patient, core, place)
         if missing:
             yield _finding(
                 patient,
@@ -78,6 +86,13 @@ def _no_sector(patient: Patient, disk: Disk) -> Finding:
     )
 
 
-def _finding(patient: Patient, disk: Disk, seen: str, why: str, evidence: Evidence) -> Finding:
+def _finding(
+    patient: Patient,
+    disk: Disk,
+    seen: str,
+    why: str,
+    evidence: Evidence,
+    severity: Severity = Severity.STOPS_BOOT,
+) -> Finding:
     repair = grub.install(patient, disk)
-    return Finding(ID, LINK, Severity.STOPS_BOOT, seen, why, (evidence,), repair, _BY_HAND)
+    return Finding(ID, LINK, severity, seen, why, (evidence,), repair, _BY_HAND)

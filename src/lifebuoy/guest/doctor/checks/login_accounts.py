@@ -58,9 +58,8 @@ def _finding(patient: Patient, kind: str, seen: str, found: str) -> Finding:
     text, source = _backup(patient, kind)
     repair = None
     if text:
-        repair = Repair(
-            f"put the backup {source} in its place", (_put(patient, kind, source, text),)
-        )
+        summary = f"put the backup {source} in its place{_warning(kind, text)}"
+        repair = Repair(summary, (_put(patient, kind, source, text),))
     elif kind in _LEAST:
         repair = Repair("write one with root alone", (PutFile(path, _LEAST[kind].encode()),))
     return Finding(
@@ -73,6 +72,14 @@ def _finding(patient: Patient, kind: str, seen: str, found: str) -> Finding:
         repair,
         (f"restore {path} from a backup, then: chroot the root and run pwck, grpck",),
     )
+
+
+def _warning(kind: str, text: str) -> str:
+    """Passwords are those of the backup; root may have had none then."""
+    root = next((line.split(":") for line in text.split("\n") if line.startswith("root:")), [])
+    if kind != "shadow" or (len(root) > 1 and root[1].startswith("$")):
+        return ""
+    return "; root has no password in it, set one: chroot /mnt/vm1 passwd root"
 
 
 def _put(patient: Patient, kind: str, source: str, text: str) -> PutFile:

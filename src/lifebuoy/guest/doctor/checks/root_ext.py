@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from .. import mounting
 from ..change import CheckFileSystem
@@ -17,6 +21,8 @@ TITLE = "ext file systems have a whole superblock and no recorded errors"
 READS = "superblocks and their backups; e2fsck -n where errors are recorded"
 NEEDS_ROOT = False
 _LINUX = ("83", "0fc63daf-8483-4772-8e79-3d69d8477de4", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
+MOST_METADATA = 128 << 20
+_UNCORRECTED = 4  # a bit of fsck's exit code
 _CHECK = ("e2fsck", "-f", "-y", "-z", "{undo}")
 
 
@@ -28,7 +34,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
             if block is None:
                 yield from _superblock(volume)
             elif block.errors:
-                yield from _errors(patient, volume)
+                yield from _errors(patient, volume, block)
             elif volume in [one for one, _ in patient.refused]:
                 yield from _refused(patient, volume)
         elif not volume.kind and _may_hold_linux(volume):
@@ -72,14 +78,42 @@ def _said(volume: Volume) -> tuple[int, str]:
     return done.returncode, lines[0] if lines else ""
 
 
-def _errors(patient: Patient, volume: Volume) -> Iterator[Finding]:
-    code, complaint = _said(volume)
+def _stops_boot(patient: Patient, volume: Volume, block: ext.Superblock) -> bool | None:
+    """Whether the check that a boot makes would ask for a manual one; None where that is not known.
+
+    It is made on a copy of the file system's metadata, where that is small enough.
+    """
+    copy = os.path.join(patient.work, "metadata")
+    if not patient.work or block.inode_table_bytes > MOST_METADATA:
+        return None
+    if shutil.disk_usage(patient.work).free < 2 * MOST_METADATA:
+        return None
+    device = mounting.attach(volume, writable=False)
+    try:
+        if mounting.run(["e2image", "-r", device, copy]).returncode != 0:
+            return None
+        return bool(mounting.run(["e2fsck", "-p", copy]).returncode & _UNCORRECTED)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        mounting.detach(device)
+        Path(copy).unlink(missing_ok=True)
+
+
+def _errors(patient: Patient, volume: Volume, block: ext.Superblock) -> Iterator[Finding]:
+    _, complaint = _said(volume)
+    stops = _stops_boot(patient, volume, block)
+    why = {
+        True: "The check at boot finds what it must not mend by itself, and stops there.",
+        False: "The check at boot takes long, and mends what it finds.",
+        None: "The check at boot may stop and ask for a manual one.",
+    }
     yield Finding(
         ID,
         LINK,
-        Severity.STOPS_BOOT if code & 4 else Severity.WARNING,
+        Severity.STOPS_BOOT if stops else Severity.WARNING,
         f"the kernel has recorded errors in the file system {volume.name}",
-        "The check at boot stops and asks for a manual one, or the root is mounted read-only.",
+        why[stops],
         (Evidence(volume.name, "state clean", complaint or "errors recorded", 1024 + 58),),
         Repair(
             "check it, with every fault mended",

@@ -94,7 +94,8 @@ def _unknown(patient: Patient, text: str, lines: list[fstab.Line]) -> Iterator[F
     rest = {line.number for line in wrong if line not in system or not _right_source(patient, line)}
     rest -= {line.number for line in wrong if line.where == "/"}
     new = fstab.without(new, rest, "disabled by Lifebuoy's doctor: no such volume on any disk")
-    waits = [line for line in wrong if line.kind != "swap"]
+    waits = [line for line in wrong if line.kind != "swap" and line.where != "/"]
+    only_root = all(line.where == "/" for line in wrong)
     yield Finding(
         ID,
         LINK,
@@ -102,6 +103,8 @@ def _unknown(patient: Patient, text: str, lines: list[fstab.Line]) -> Iterator[F
         f"/etc/fstab line {wrong[0].number} names {wrong[0].source}, which no disk has",
         "The boot waits for it, then stops in emergency mode."
         if waits
+        else "The kernel mounts the root by its own root=; it stays read-only, and is not checked."
+        if only_root
         else "The boot waits 90 seconds for it, then goes on without this swap.",
         tuple(_evidence(line, "a volume that is there, or nofail") for line in wrong),
         Repair(summary, (_edited(new),)) if new != text else None,

@@ -21,6 +21,7 @@ class Superblock:
     needs_replay: bool
     uuid: bytes
     group: int
+    inode_table_bytes: int = 0  # all of them, in use or not
 
 
 def parse(raw: bytes) -> Superblock | None:
@@ -28,7 +29,7 @@ def parse(raw: bytes) -> Superblock | None:
     if len(raw) < 1024 or raw[56:58] != MAGIC:
         return None
     blocks, log_size = struct.unpack_from("<I", raw, 4)[0], struct.unpack_from("<I", raw, 24)[0]
-    per_group, inodes = struct.unpack_from("<I", raw, 32)[0], struct.unpack_from("<I", raw, 40)[0]
+    per_group, inodes = struct.unpack_from("<I", raw, 32)[0], struct.unpack_from("<I", raw, 0)[0]
     state = struct.unpack_from("<H", raw, 58)[0]
     incompat = struct.unpack_from("<I", raw, 96)[0]
     if log_size > 6 or not blocks or not per_group or not inodes:
@@ -44,6 +45,7 @@ def parse(raw: bytes) -> Superblock | None:
         bool(incompat & 4),
         raw[104:120],
         group,
+        inodes * struct.unpack_from("<H", raw, 88)[0],
     )
 
 

@@ -24,6 +24,9 @@ _LOAD_SEGMENT = 0x820
 _COMPRESSED = 0x208
 _PLAIN = 0x20C
 _REDUNDANCY = 0x210
+_UNPROTECTED = 0x214
+_BLOCK_LIST = 0x180  # from there on the first sector is this disk's
+_FIELDS_END = 0x220
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,23 @@ def embedded(read: Callable[[int, int], bytes]) -> Core | None:
         parts.append(read(start * SECTOR, count * SECTOR))
         at -= 12
     return parse(b"".join(parts))
+
+
+def made_up_for(damaged: bytes, good: bytes) -> bool:
+    """Whether GRUB mends this core image itself while it loads, by its Reed-Solomon redundancy.
+
+    ``good`` is the core image that it was; half of what the redundancy could make up for counts.
+    """
+    if len(good) < 0x400 or len(damaged) < len(good):
+        return False
+    redundancy: int = struct.unpack_from("<I", damaged, _REDUNDANCY)[0]
+    start = SECTOR + struct.unpack_from("<I", good, _UNPROTECTED)[0]
+    if damaged[:_BLOCK_LIST] != good[:_BLOCK_LIST] or not _FIELDS_END <= start <= len(good):
+        return False
+    if damaged[_FIELDS_END:start] != good[_FIELDS_END:start]:
+        return False
+    wrong = sum(damaged[at] != good[at] for at in range(start, len(good)))
+    return wrong * 4 <= min(redundancy, len(damaged) - len(good))
 
 
 def boot_sector(image: bytes, old: bytes, first: int) -> bytes:
