@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import secrets
 import sys
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.geteuid() != 0:
         print("doctor: only root can look at disks", file=sys.stderr)
         return EXIT_USAGE
+    if options.run and not re.fullmatch(r"[0-9A-Za-z-]{1,64}", options.run):
+        print("doctor: a run's name has letters, digits and hyphens only", file=sys.stderr)
+        return EXIT_USAGE
     own = [disk for disk in disks if mounting.holds_running_system(disk)]
     if own and (options.repair or options.undo):
         print(f"doctor: this very system runs from {own[0]}; only look at it", file=sys.stderr)
@@ -50,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.bus,
         )
         if options.undo:
-            return _undo(wish, options.run)
+            return _runs(wish, options) if options.dry_run else _undo(wish, options.run)
         if options.repair and not options.dry_run:
             return _repair(wish, options)
         return _diagnose(wish, options)
@@ -71,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="show what would change")
     parser.add_argument("--only", metavar="ID,...", action="append", default=[])
     parser.add_argument("--undo", action="store_true", help="take the last repair back")
-    parser.add_argument("--run", default="", help="which repair to take back; the last if none")
+    parser.add_argument(
+        "--run", default="", help="the repair's name; with --undo which one, the last if none"
+    )
     parser.add_argument("--packages", metavar="DIR", action="append", default=[])
     parser.add_argument("--offline", action="store_true", help="download no packages")
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="")
@@ -149,7 +155,8 @@ def _write(made: report.Report, options: argparse.Namespace, **more: Any) -> Non
 
 def _repair(wish: repairing.Wish, options: argparse.Namespace) -> int:
     start = time.monotonic()
-    run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(2)
+    own = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(2)
+    run = options.run or own
     outcome = repairing.repair(wish, run, lambda line: print(plain(line, 500), file=sys.stderr))
     with wish.opened() as patient:
         seconds = time.monotonic() - start
@@ -164,8 +171,24 @@ def _repair(wish: repairing.Wish, options: argparse.Namespace) -> int:
     return EXIT_BROKEN if headline(outcome.chain) else EXIT_SOUND
 
 
+def _known(wish: repairing.Wish) -> list[str]:
+    return [name for name in repairing.runs(wish) if not name.endswith(".undone")]
+
+
+def _runs(wish: repairing.Wish, options: argparse.Namespace) -> int:
+    """What could be taken back, oldest first; nothing is."""
+    known = [plain(name) for name in _known(wish)]
+    made = json.dumps({"schema": report.SCHEMA, "runs": known}, indent=2)
+    text = made if options.json else "\n".join(known)
+    if options.output:
+        Path(options.output).write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+    return EXIT_SOUND
+
+
 def _undo(wish: repairing.Wish, run: str) -> int:
-    known = [name for name in repairing.runs(wish) if not name.endswith(".undone")]
+    known = _known(wish)
     if run and run not in known:
         print(
             f"doctor: there is no run {plain(run)}; there are: {' '.join(known)}", file=sys.stderr

@@ -11,6 +11,7 @@ from .examining import headline
 from .model import Evidence, Finding, LinkReport
 from .naming import plain
 from .patient import Patient
+from .repairing import turn_of
 
 SCHEMA = 1
 
@@ -81,6 +82,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         repair = {
             "summary": plain(finding.repair.summary),
             "risk": finding.repair.risk.value,
+            "turn": turn_of(finding),
             "plan": [plain(line, 2000) for line in plan(finding.repair)][:50],
         }
     return {
