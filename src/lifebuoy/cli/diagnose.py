@@ -7,8 +7,10 @@ import typer
 from lifebuoy.cli import options, output
 from lifebuoy.cli.session import of
 from lifebuoy.doctor import Verdict, read
-from lifebuoy.errors import NotFound
+from lifebuoy.errors import NotAllowed, NotFound
+from lifebuoy.hypervisor import Host
 from lifebuoy.operations.status import serial_log
+from lifebuoy.rescue import record
 
 
 def register(app: typer.Typer) -> None:
@@ -24,21 +26,33 @@ def diagnose(context: typer.Context, name: options.Name, json: options.Json = Fa
     """Say why an instance did not boot, by what it wrote to its serial port.
 
     Its definition must keep a log of that, with `<log file='...'/>` below its `<serial>`. Nothing
-    is changed or stopped. The self-check in rescue mode looks at the disks themselves.
+    is changed or stopped. In rescue mode lifebuoy doctor looks at the disks themselves.
     """
     with of(context).look(name) as (found, name):
+        _require_outside(found.host, name)
         path = serial_log(found.host, name)
         if path is None:
             raise NotFound(
                 f"'{name}' keeps no log of its serial port",
                 hint=f"look at its screen: lifebuoy screenshot {name} {name}.png; "
-                "or enter rescue mode, where `doctor` reads the disks",
+                f"or enter rescue mode, where the disks are read: lifebuoy doctor {name}",
             )
         verdict = read(found.host.read_file(path))
     if json:
         output.print_json(as_json(name, path, verdict))
     else:
         _show(verdict)
+
+
+def _require_outside(host: Host, name: str) -> None:
+    """In rescue mode the last that was said is the rescue system's."""
+    domain = host.domain(name)
+    if (stay := record.read(domain)) is not None:
+        raise NotAllowed(
+            f"'{domain.name}' is in rescue mode ({record.state_of(domain, stay)}), and what its "
+            "serial port says is the rescue system's",
+            hint=f"look at its disks: lifebuoy doctor {domain.name}",
+        )
 
 
 def as_json(name: str, path: str, verdict: Verdict) -> dict[str, object]:
@@ -74,5 +88,5 @@ def _show(verdict: Verdict) -> None:
         output.say(
             "Nothing that is known was said; the last line is:",
             f"  {verdict.last_line or '(nothing at all)'}",
-            "Enter rescue mode and run `doctor` there.",
+            "Enter rescue mode and have the disks looked at: lifebuoy doctor",
         )

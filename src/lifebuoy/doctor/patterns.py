@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-_ENTER: Final = "Enter rescue mode and run `doctor` there."
+_ENTER: Final = "Enter rescue mode and have the disks looked at: `lifebuoy doctor`."
 _FSCK: Final = "Make a backup point, enter rescue mode, and check the file system: e2fsck -f."
 
 
@@ -78,7 +78,7 @@ PATTERNS: Final = (
         "boot-loader",
         r"symbol .{1,3}?grub_\w+.{0,3}? not found",
         "GRUB's modules in /boot are newer than its core image.",
-        "Install GRUB anew on the disk that the firmware starts; `doctor --repair` does.",
+        "Install GRUB anew on the disk that the firmware starts; `lifebuoy repair` does.",
     ),
     Pattern(
         "grub-unknown-file-system",
