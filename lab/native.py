@@ -1,6 +1,7 @@
-"""Breaks a guest on a raw image without a builder: by loop devices, in its own mount namespace.
+"""Breaks a guest on a raw image without a builder, or reads a file of it.
 
-For tests of the doctor, which need no boot. Needs root. ``python -m lab.native DISK NAME``.
+By loop devices, in a mount namespace of its own: for tests of the doctor, which need no boot. Needs
+root. ``python -m lab.native DISK NAME``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lifebuoy.guest.doctor import mounting
 from lifebuoy.guest.doctor.patient import opened
 
 TIMEOUT_S = 120
+NOT_THERE = 3
 
 
 def raw_copy(base: Path, target: Path) -> Path:
@@ -33,15 +35,28 @@ def sparse_copy(base: Path, target: Path) -> Path:
     return target
 
 
+def read(disk: Path, path: str) -> bytes | None:
+    """A file of the guest on the raw image; None where it is missing."""
+    command = [sys.executable, "-m", "lab.native", str(disk.resolve()), "--read", path]
+    done = _own_process(command)
+    if done.returncode not in (0, NOT_THERE):
+        raise BuildFailed(f"reading {path} failed: {done.stderr.decode().strip()[-500:]}")
+    return None if done.returncode else done.stdout
+
+
 def apply(disk: Path, name: str) -> None:
     """Break the guest on the raw image, in a process of its own. Raises BuildFailed."""
     command = [sys.executable, "-m", "lab.native", str(disk.resolve()), name]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, env=environment
-    )
+    done = _own_process(command)
     if done.returncode != 0:
-        raise BuildFailed(f"breaking with {name} failed: {done.stderr.strip()[-500:]}")
+        raise BuildFailed(f"breaking with {name} failed: {done.stderr.decode().strip()[-500:]}")
+
+
+def _own_process(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        command, capture_output=True, check=False, timeout=TIMEOUT_S, env=environment
+    )
 
 
 def _break(disk: str, breakage: Breakage) -> None:
@@ -68,5 +83,17 @@ def _shell(commands: str, root: str, disk: str) -> None:
     subprocess.run(["sh", "-euc", commands], env=environment, check=True, timeout=TIMEOUT_S)
 
 
+def _show(disk: str, path: str) -> int:
+    mounting.own_namespace()
+    with opened([disk]) as patient:
+        data = patient.files.read(path)
+    if data is None:
+        return NOT_THERE
+    sys.stdout.buffer.write(data)
+    return 0
+
+
 if __name__ == "__main__":
+    if sys.argv[2] == "--read":
+        sys.exit(_show(sys.argv[1], sys.argv[3]))
     _break(sys.argv[1], find(sys.argv[2]))

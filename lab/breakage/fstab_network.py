@@ -6,7 +6,7 @@ BREAKAGE = Breakage(
     description="/etc/fstab mounts from a dead server, without nofail",
     layouts=EVERY_LAYOUT,
     commands=r"""
-echo "192.0.2.1:/srv /mnt/nfs nfs defaults 0 0" >>"$ROOT/etc/fstab"
+echo "198.51.100.1:/srv /mnt/nfs nfs defaults 0 0" >>"$ROOT/etc/fstab"
 mkdir -p "$ROOT/mnt/nfs"
 """,
     finding="root-fstab",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lab import native
 from lab.breakage import registry
 from lab.layout import Layout
 from lab.mending import Doctor
@@ -80,6 +81,21 @@ def test_several_faults_at_once_are_mended_in_one_go(patient: Patients) -> None:
     doctor = patient(Layout.BIOS, *names)
     report = doctor.report("--repair")
     assert report.seen() == [], report.words
+
+
+def test_a_file_rewritten_for_several_faults_is_kept_as_its_owner_had_it(
+    patient: Patients,
+) -> None:
+    doctor = patient(Layout.BIOS, "fstab_malformed", "fstab_wrong_root", "fstab_bad_line")
+    before = native.read(doctor.disk, "/etc/fstab")
+    report = doctor.report("--repair")
+    assert report.mended == ["root-fstab"] * 2, report.words
+    assert report.seen() == []
+    run = report.data["repair"]["run"]
+    assert native.read(doctor.disk, f"/etc/fstab.before-{run}") == before
+    assert doctor.run("--undo").returncode == 0
+    assert native.read(doctor.disk, "/etc/fstab") == before
+    assert native.read(doctor.disk, f"/etc/fstab.before-{run}") is None
 
 
 def test_a_dry_run_changes_nothing_and_shows_a_diff(patient: Patients) -> None:

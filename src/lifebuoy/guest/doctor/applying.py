@@ -124,9 +124,16 @@ class Applier:
             uid = old.st_uid if uid is None else uid
             gid = old.st_gid if gid is None else gid
             if change.beside:
-                kept = path.with_name(f"{path.name}.before-{self._run}")
-                put_file(kept, path.read_bytes(), old.st_mode & 0o7777, old.st_uid, old.st_gid)
+                self._keep_beside(finding, real or change.path, path)
         put_file(path, change.data, 0o644 if mode is None else mode, uid or 0, gid or 0)
+
+    def _keep_beside(self, finding: str, shown: str, path: Path) -> None:
+        """What the owner had before this run, however often the file is rewritten in it."""
+        kept = path.with_name(f"{path.name}.before-{self._run}")
+        if not kept.exists():
+            self._keep(finding, f"{shown}.before-{self._run}", kept)
+            old = path.stat()
+            put_file(kept, path.read_bytes(), old.st_mode & 0o7777, old.st_uid, old.st_gid)
 
     def _from_package(self, finding: str, change: FromPackage) -> None:
         archive = self._sources.get(change, self._tree)

@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import applying, describing, mounting
-from .change import CheckFileSystem, RunInside
+from .change import CheckFileSystem, PutFile, RunInside
 from .checks import root_full
 from .disk import Disk
 from .examining import examine, findings
-from .model import Finding, Link, LinkReport, Risk
+from .model import Finding, Link, LinkReport, Risk, Severity
 from .packages import deb
 from .patient import Patient, opened
 from .undo import FOLDER, Store
 from .volume import find_volumes
 
-MOST_ROUNDS = 8
+MOST_ROUNDS = 12
 SPARE_BYTES = 24 << 20
 
 
@@ -87,15 +87,34 @@ def _key(finding: Finding) -> tuple[str, str]:
 
 
 def _todo(chain: list[LinkReport], wish: Wish, tried: set[tuple[str, str]]) -> list[Finding]:
-    wanted = []
-    for finding in findings(chain):
-        if finding.repair is None or _key(finding) in tried:
-            continue
-        named = finding.id in wish.only
-        if named or (not wish.only and finding.repair.risk is not Risk.HIGH):
-            wanted.append(finding)
+    wanted = [
+        finding
+        for finding in findings(chain)
+        if _key(finding) not in tried and finding.repair is not None and _is_wanted(finding, wish)
+    ]
     turn = min(map(turn_of, wanted), default=0)
-    return [finding for finding in wanted if turn_of(finding) == turn]
+    todo: list[Finding] = []
+    taken: set[str] = set()
+    for finding in wanted:
+        paths = _rewritten(finding)
+        if turn_of(finding) == turn and not paths & taken:
+            todo.append(finding)
+            taken |= paths
+    return todo
+
+
+def _rewritten(finding: Finding) -> set[str]:
+    """Files whose new content was made of what they are now: one finding of each in a round."""
+    assert finding.repair is not None
+    return {change.path for change in finding.repair.changes if isinstance(change, PutFile)}
+
+
+def _is_wanted(finding: Finding, wish: Wish) -> bool:
+    """Named ones or, where none is named, what is ill and can be mended without much risk."""
+    assert finding.repair is not None
+    if wish.only:
+        return finding.id in wish.only
+    return finding.repair.risk is not Risk.HIGH and finding.severity is not Severity.NOTE
 
 
 def turn_of(finding: Finding) -> int:

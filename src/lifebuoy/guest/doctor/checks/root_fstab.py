@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import servers
 from ..change import MakeFolder, PutFile
 from ..formats import fstab
 from ..model import Evidence, Finding, Link, Repair, Severity
@@ -15,6 +16,7 @@ TITLE = "every line of /etc/fstab that the boot waits for can be mounted"
 READS = "/etc/fstab, the UUIDs and labels of all volumes"
 NEEDS_ROOT = True
 PATH = "/etc/fstab"
+MOST_ASKED = 5  # servers; each may take seconds not to answer
 _SYSTEM = ("/", "/boot", "/boot/efi", "/usr", "/var")
 _NAMED = ("UUID=", "LABEL=", "PARTUUID=", "/dev/disk/by-uuid/", "/dev/mapper/")
 
@@ -152,16 +154,19 @@ def _with_source(text: str, number: int, source: str) -> str:
 
 
 def _network(text: str, lines: list[fstab.Line]) -> Iterator[Finding]:
-    wrong = [line for line in lines if line.network and not line.optional and not line.malformed]
+    needed = [line for line in lines if line.network and not line.optional and not line.malformed]
+    silent = [line for line in needed[:MOST_ASKED] if servers.is_silent(line)]
+    wrong = silent or needed
     if not wrong:
         return
     new = fstab.with_option(text, {line.number for line in wrong}, "nofail")
     yield Finding(
         ID,
         LINK,
-        Severity.WARNING,
-        f"/etc/fstab line {wrong[0].number} mounts {wrong[0].source} by network, without nofail",
-        "Where the server does not answer, the boot stops in emergency mode.",
+        Severity.WARNING if silent else Severity.NOTE,
+        f"/etc/fstab line {wrong[0].number} mounts {wrong[0].source} by network, without nofail"
+        + (", and the server does not answer" if silent else ""),
+        "While the server does not answer, the boot waits for it, for minutes or for good.",
         tuple(_evidence(line, "the option nofail") for line in wrong),
         Repair("add the option nofail", (_edited(new),)),
     )
