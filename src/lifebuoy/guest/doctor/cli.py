@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             not options.offline,
             options.undo_folder,
             options.bus,
+            options.brief,
         )
         if options.undo:
             return _runs(wish, options) if options.dry_run else _undo(wish, options.run)
@@ -74,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repair", action="store_true", help="mend what can be mended")
     parser.add_argument("--dry-run", action="store_true", help="show what would change")
     parser.add_argument("--only", metavar="ID,...", action="append", default=[])
+    parser.add_argument(
+        "--brief", action="store_true", help="with --repair and --only: look at nothing else"
+    )
     parser.add_argument("--undo", action="store_true", help="take the last repair back")
     parser.add_argument(
         "--run", default="", help="the repair's name; with --undo which one, the last if none"

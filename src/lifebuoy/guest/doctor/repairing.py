@@ -16,10 +16,10 @@ from pathlib import Path
 
 from . import applying, describing, mounting
 from .change import CheckFileSystem, PutFile, RunInside
-from .checks import root_full
+from .checks import registry, root_full
 from .disk import Disk
 from .examining import examine, findings
-from .model import Finding, Link, LinkReport, Risk, Severity
+from .model import Check, Finding, Link, LinkReport, Risk, Severity
 from .packages import deb
 from .patient import Patient, opened
 from .undo import FOLDER, Store
@@ -31,7 +31,10 @@ SPARE_BYTES = 24 << 20
 
 @dataclass(frozen=True)
 class Wish:
-    """What to repair: these ids only, where any are named; which system, from which packages."""
+    """What to repair: these ids only, where any are named; which system, from which packages.
+
+    ``brief``: nothing else is examined either, for a caller who looks at the whole himself.
+    """
 
     disks: Sequence[str]
     only: frozenset[str] = frozenset()
@@ -41,6 +44,7 @@ class Wish:
     network: bool = True
     undo_folder: str = FOLDER
     bus: str = ""
+    brief: bool = False
 
     def opened(self, *, writable: bool = False) -> AbstractContextManager[Patient]:
         """The patient that is meant."""
@@ -69,7 +73,7 @@ def repair(wish: Wish, run: str, say: Say) -> Outcome:
     outside = Path(wish.undo_folder) / run
     for _ in range(MOST_ROUNDS):
         with wish.opened() as patient:
-            outcome.chain = examine(patient)
+            outcome.chain = examine(patient, checks=_wanted_checks(wish))
         todo = _todo(outcome.chain, wish, tried)
         if not todo:
             break
@@ -80,6 +84,10 @@ def repair(wish: Wish, run: str, say: Say) -> Outcome:
             _apply_mounted(wish, run, outside, todo, outcome, say)
     _move_in(wish, run, outside, outcome)
     return outcome
+
+
+def _wanted_checks(wish: Wish) -> list[Check] | None:
+    return [one for one in registry() if one.ID in wish.only] if wish.brief else None
 
 
 def _key(finding: Finding) -> tuple[str, str]:
