@@ -10,9 +10,9 @@ mended, so none hides behind another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Final
 
 from lab.breakage import registry
@@ -66,24 +66,34 @@ def sample(day: int) -> list[Boot]:
     return [boot for layout, names in chosen.items() for boot in _packed(layout, names)]
 
 
+def today() -> list[Boot]:
+    """The boots of the day that tests/conftest.py has fixed for this run."""
+    return sample(int(os.environ["LIFEBUOY_TEST_DAY"]))
+
+
 def everything(layout: Layout) -> list[Boot]:
-    """Boots that cover all breakages of a layout."""
-    by_link = [
-        [
-            name
-            for name, breakage in registry().items()
-            if link_of(name) is link and layout in breakage.layouts
-        ]
-        for link in Link
-    ]
-    turns = zip_longest(*by_link)
-    return [boot for turn in turns for boot in _packed(layout, [one for one in turn if one])]
+    """All breakages of a layout."""
+    names = [name for name, one in registry().items() if layout in one.layouts]
+    return list(_packed(layout, names))
 
 
-def _packed(layout: Layout, names: Iterable[str]) -> Iterator[Boot]:
-    """Names of different links, parted so that each boot has few and none that clash."""
+def each_once() -> list[Boot]:
+    """Every breakage on one of the layouts that it can break, in turn."""
+    homes: dict[Layout, list[str]] = {layout: [] for layout in Layout}
+    for number, (name, breakage) in enumerate(registry().items()):
+        layouts = [one for one in Layout if one in breakage.layouts]
+        homes[layouts[number % len(layouts)]].append(name)
+    return [boot for layout, names in homes.items() for boot in _packed(layout, names)]
+
+
+def _packed(layout: Layout, names: Sequence[str]) -> Iterator[Boot]:
+    """Names parted so that each boot has few, of different links, and none that clash.
+
+    Those of the links that have most come first, so that the others fill up.
+    """
+    links = [link_of(name) for name in names]
     boots: list[list[str]] = []
-    for name in names:
+    for name in sorted(names, key=lambda name: -links.count(link_of(name))):
         for boot in boots:
             if len(boot) < MOST_TOGETHER and not any(_clash(name, other) for other in boot):
                 boot.append(name)
@@ -95,7 +105,7 @@ def _packed(layout: Layout, names: Iterable[str]) -> Iterator[Boot]:
 
 
 def _clash(one: str, other: str) -> bool:
-    return frozenset((one, other)) in _CLASHES
+    return link_of(one) is link_of(other) or frozenset((one, other)) in _CLASHES
 
 
 def _order(name: str) -> int:

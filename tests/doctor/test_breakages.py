@@ -10,44 +10,31 @@ from lab import native
 from lab.breakage import registry
 from lab.layout import Layout
 from lab.mending import Doctor
+from tests.doctor import sampling
+from tests.doctor.sampling import Boot
 
 Patients = Callable[..., Doctor]
 
 
-_FIRST = {
-    name: next(layout for layout in Layout if layout in breakage.layouts)
-    for name, breakage in registry().items()
-}
-#: a sample for every run of `make test`, one or more of each link
-_SAMPLE = (
-    "mbr_signature_gone",
-    "gpt_primary_damaged",
-    "grub_files_gone",
-    "boot_sector_zeroed",
-    "grub_cfg_wrong_uuid",
-    "esp_emptied",
-    "superblock_damaged",
-    "fstab_bad_line",
-    "usr_merge_links_gone",
-    "dpkg_status_damaged",
-    "default_target_masked",
-    "passwd_shadow_gone",
-    "getty_masked",
-    "host_keys_open",
-)
+_TODAY = {(one.layout, name) for one in sampling.today() for name in one.names}
 
 
 def _cases() -> list[object]:
+    """Those of today's sample with every run, the others with `make test-all`."""
     return [
-        pytest.param(layout, name, marks=() if _is_quick(layout, name) else pytest.mark.slow)
+        pytest.param(layout, name, marks=() if (layout, name) in _TODAY else pytest.mark.slow)
         for name, breakage in registry().items()
         for layout in Layout
         if layout in breakage.layouts
     ]
 
 
-def _is_quick(layout: Layout, name: str) -> bool:
-    return name in _SAMPLE and layout is _FIRST[name]
+@pytest.mark.parametrize("broken", sampling.each_once(), ids=str)
+def test_every_breakage_is_found_and_mended(broken: Boot, patient: Patients) -> None:
+    report = patient(broken.layout, *broken.names).report("--repair")
+    assert report.seen() == [], report.words
+    assert report.data["repair"]["failed"] == [], report.words
+    assert {registry()[name].finding for name in broken.names} <= set(report.mended), report.words
 
 
 @pytest.mark.parametrize(("layout", "name"), _cases())
@@ -74,13 +61,6 @@ def test_a_healthy_guest_has_no_finding_above_note(layout: Layout, patient: Pati
     report = patient(layout).report()
     assert report.seen() == []
     assert report.headline is None
-
-
-def test_several_faults_at_once_are_mended_in_one_go(patient: Patients) -> None:
-    names = ("grub_cfg_gone", "fstab_bad_line", "passwd_shadow_gone", "mbr_signature_gone")
-    doctor = patient(Layout.BIOS, *names)
-    report = doctor.report("--repair")
-    assert report.seen() == [], report.words
 
 
 def test_a_file_rewritten_for_several_faults_is_kept_as_its_owner_had_it(

@@ -5,7 +5,6 @@ A rotating sample with every run, see ``sampling``; all of them with `make test-
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Final
 
@@ -20,7 +19,7 @@ from tests.doctor.sampling import Boot
 
 Patients = Callable[..., Doctor]
 BOOT_S: Final = 240  # a deadline; it takes about 13 in emulation where nothing else runs
-TODAY: Final = sampling.sample(int(os.environ["LIFEBUOY_TEST_DAY"]))
+TODAY: Final = [pytest.param(one, id=str(one)) for one in sampling.today()]
 REST: Final = [
     pytest.param(one, marks=pytest.mark.slow, id=str(one))
     for layout in Layout
@@ -28,7 +27,7 @@ REST: Final = [
 ]
 
 
-@pytest.mark.parametrize("broken", [*(pytest.param(one, id=str(one)) for one in TODAY), *REST])
+@pytest.mark.parametrize("broken", [*TODAY, *REST])
 def test_a_guest_boots_again_when_all_of_its_faults_are_mended(
     broken: Boot, patient: Patients
 ) -> None:
@@ -60,3 +59,4 @@ def test_nothing_is_left_out_of_a_whole_run(layout: Layout) -> None:
     names = [name for one in sampling.everything(layout) for name in one.names]
     wanted = [name for name, one in registry().items() if layout in one.layouts]
     assert sorted(names) == sorted(wanted)
+    assert sorted(name for one in sampling.each_once() for name in one.names) == sorted(registry())

@@ -14,7 +14,7 @@ from ..restoring import from_packages
 ID = "kernel-modules"
 LINK = Link.KERNEL
 TITLE = "the newest kernel has its modules"
-READS = "/lib/modules/VERSION"
+READS = "/lib/modules/VERSION, /boot/config-VERSION"
 NEEDS_ROOT = True
 
 
@@ -36,13 +36,24 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             ID,
             LINK,
-            _severity(patient),
+            _severity(patient, version),
             f"the index of the modules in {folder} is missing or empty",
             "modprobe finds no module: no network, no further file systems.",
             (Evidence(f"{folder}/modules.dep", "an index", "missing or empty"),),
             Repair("make it anew", (RunOutside(("depmod", "-b", "{root}", version), saves),)),
             (f"depmod -b /mnt/vm1 {version}",),
         )
+
+
+#: the kernel's options for file systems, where they are built in they need no module
+_OPTIONS = {
+    "ext2": "EXT4_FS",
+    "ext3": "EXT4_FS",
+    "ext4": "EXT4_FS",
+    "xfs": "XFS_FS",
+    "btrfs": "BTRFS_FS",
+    "vfat": "VFAT_FS",
+}
 
 
 class _Empty:
@@ -64,14 +75,17 @@ _INDEX = (
 )
 
 
-def _severity(patient: Patient) -> Severity:
+def _severity(patient: Patient, version: str) -> Severity:
     """It stops in emergency mode where it must mount a kind that the initramfs did not load."""
     root = patient.root
+    config = patient.files.text(f"/boot/config-{version}", 1 << 20) or ""
     for line in patient.fstab():
         if line.optional or line.malformed or line.network or line.where == "/":
             continue
         volume = patient.called(line.source)
-        if volume is not None and root is not None and volume.kind not in (root.kind, "swap"):
+        if volume is None or root is None or volume.kind in (root.kind, "swap"):
+            continue
+        if f"\nCONFIG_{_OPTIONS.get(volume.kind, '')}=y\n" not in config:
             return Severity.STOPS_BOOT
     return Severity.WARNING
 
@@ -104,7 +118,7 @@ def _gone(patient: Patient, version: str, folder: str) -> Finding:
     return Finding(
         ID,
         LINK,
-        _severity(patient),
+        _severity(patient, version),
         f"the modules of the kernel {version} are gone",
         "What the initramfs did not load cannot be loaded: network, file systems, devices.",
         (Evidence(folder, "the kernel's modules", "missing"),),
