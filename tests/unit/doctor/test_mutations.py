@@ -197,6 +197,14 @@ def test_each_sample_is_understood_without_edits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_that_is_cut_off_anywhere_is_answered(name: str) -> None:
+    make, parse = SAMPLES[name]
+    data = make()
+    for length in range(min(len(data), 5000)):
+        parse(data[:length])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
 @settings(deadline=FEW_SECONDS)
 @given(edits=EDITS, length=st.none() | st.integers(0, 1 << 16))
 def test_a_sample_with_numbers_that_hurt_is_answered(

@@ -34,7 +34,7 @@ def read_physical(read: Callable[[int, int], bytes]) -> tuple[str, str] | None:
     else:
         return None
     at = struct.unpack_from("<I", label, 20)[0]
-    if at > 400:
+    if at > 400 or len(label) < 512:
         return None
     identity = label[at : at + 32].decode("ascii", "replace")
     areas, at, list_number = [], at + 40, 0
@@ -54,7 +54,7 @@ def read_physical(read: Callable[[int, int], bytes]) -> tuple[str, str] | None:
 
 def _metadata(read: Callable[[int, int], bytes], start: int, size: int) -> str:
     header = read(start, 512)
-    if header[4:20] != b" LVM2 x[5A%r0N*>":
+    if header[4:20] != b" LVM2 x[5A%r0N*>" or len(header) < 512:
         return ""
     offset, length = struct.unpack_from("<QQ", header, 40)
     if not 0 < length <= MOST_METADATA or not 512 <= offset < size:
