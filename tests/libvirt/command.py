@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pycdlib
 from jsonschema import Draft202012Validator
@@ -63,6 +63,7 @@ class Command:
 
     uri: str
     home: Path
+    deadline_s: ClassVar[float] = DEADLINE_S
 
     def __call__(self, *words: str, stdin: str = "") -> Answer:
         done = subprocess.run(
@@ -70,7 +71,7 @@ class Command:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=DEADLINE_S,
+            timeout=self.deadline_s,
             check=False,
             env=self.environment(),
         )

@@ -64,9 +64,9 @@ class Doctor:
         """
         return parse(self._ask(["--json"], seconds), self.name)
 
-    def repair(self, run: str, only: Sequence[str] = (), seconds: float = REPAIR_S) -> Report:
-        """Mend these findings, or all that can be, as part of the repair ``run``; what is left."""
-        chosen = ["--only", ",".join(only)] if only else []
+    def mend(self, run: str, only: Sequence[str], seconds: float = REPAIR_S) -> Report:
+        """Mend the findings of these ids in the repair ``run``; what is left of these alone."""
+        chosen = ["--brief", "--only", ",".join(only)]
         found = parse(self._ask(["--repair", "--json", "--run", run, *chosen], seconds), self.name)
         if found.done is None or found.done.run != run:
             raise unusable(self.name, "it does not say what was mended")

@@ -29,6 +29,8 @@ from lifebuoy.rescue import record
 
 #: a connection just opened finds the agent a moment later
 _ANSWER_S: Final = 10.0
+#: how often something may come to light behind what was mended
+_MOST_ROUNDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,9 @@ class Repairing:
         for id_ in self.state["plan"]:
             steps.append(Step(f"mend {id_}", partial(self._mend, id_), undo))
             undo = None  # one run for all: it is taken back at once
-        if not steps:
-            return []
-        if not self._request.only:
+        if steps and not self._request.only:
             steps.append(Step("mend what came to light", self._mend_the_rest))
-        return [*steps, Step("look again", self._look_again)]
+        return [*steps, Step("look again", self._look_again)] if steps else []
 
     def outcome(self) -> Repaired:
         """What was reached."""
@@ -163,29 +163,38 @@ class Repairing:
 
     def _mend(self, id_: str) -> str:
         self._progress(self.state["plan"].index(id_), len(self.state["plan"]))
-        return self._mended((id_,))
+        return self._mended(id_)
 
     def _mend_the_rest(self) -> str:
         """What could not be seen before, behind a damaged table or file system."""
-        if self._report is not None:
-            tried = {*self.state["plan"], *(id_ for id_, _ in self.state["failed"])}
-            if all(one.id in tried for one in chosen(self._report, ())):
-                return "nothing did"
-        return self._mended(())
+        tried = set(self.state["plan"])
+        for _ in range(_MOST_ROUNDS):
+            self._report = self._doctor().examine(self._request.examine_s)
+            fresh = [one.id for one in chosen(self._report, ()) if one.id not in tried]
+            if not fresh:
+                break
+            tried.add(fresh[0])
+            self._mended(fresh[0])
+        more = [one for one in self.state["mended"] if one not in self.state["plan"]]
+        return ", ".join(more) or "nothing did"
 
-    def _mended(self, only: tuple[str, ...]) -> str:
+    def _mended(self, id_: str) -> str:
+        self._report = None
         with deferred(), checked_by(never):  # it is stopped between two repairs, not within one
-            report = self._doctor().repair(self.state["run"], only, self._request.repair_s)
-        self._report = report
-        assert report.done is not None
-        self.state["mended"] += report.done.mended
-        self.state["failed"] += [[one.id, one.why] for one in report.done.failed]
-        if report.done.failed:
-            return "; ".join(f"not mended: {one.why}" for one in report.done.failed)[:300]
-        return ", ".join(dict.fromkeys(report.done.mended)) or "nothing is left to be mended"
+            left = self._doctor().mend(self.state["run"], [id_], self._request.repair_s)
+        done = left.done
+        assert done is not None
+        self.state["failed"] += [[one.id, one.why] for one in done.failed]
+        if done.failed:
+            return "; ".join(f"not mended: {one.why}" for one in done.failed)[:300]
+        if not done.mended and any(one.id == id_ for one in left.findings):
+            return "it is not as it was found any more: left as it is"
+        self.state["mended"].append(id_)
+        return "" if done.mended else "mended before"
 
     def _look_again(self) -> str:
-        self._report = self._doctor().examine(self._request.examine_s)
+        if self._report is None:  # else nothing was changed since
+            self._report = self._doctor().examine(self._request.examine_s)
         self.state["stops_boot"] = self._report.headline
         first = self._report.first
         return f"it does not boot: {first.seen}" if first else "nothing stops the boot"
