@@ -20,7 +20,7 @@ from lifebuoy.operations import repair as operation
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.repair import Repaired, RepairRequest, UndoRequest
 
-_ID: Final = re.compile(r"[a-z0-9-]{1,64}")
+_ID: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
 def register(app: typer.Typer) -> None:

@@ -79,8 +79,8 @@ def _escape(char: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=_MOST_TEXT), AfterValidator(escaped)]
-Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}\z")]
-RunName = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}\z")]
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}\z")]
+RunName = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z-]{0,63}\z")]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 
 
