@@ -12,4 +12,5 @@ for file in "$ROOT"/boot/efi/EFI/*/*.[eE][fF][iI]; do
 done
 """,
     finding="loader-efi",
+    last_words=r"Start PXE over IPv",
 )

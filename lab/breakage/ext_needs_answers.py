@@ -14,5 +14,6 @@ losetup --detach "$LOOP"
 sync
 """,
     finding="root-ext",
+    last_words=r"Give root password for maintenance",
     where=Where.UNMOUNTED,
 )

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import secrets
 import sys
 import time
@@ -129,7 +128,7 @@ def _diagnose(wish: repairing.Wish, options: argparse.Namespace) -> int:
     with wish.opened() as patient:
         chain = examine(patient)
         seconds = time.monotonic() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = report.peak_memory_kib()
         made = report.make(patient, chain, seconds, peak)
         if options.timings:
             for name, taken in timings(patient):
@@ -164,7 +163,7 @@ def _repair(wish: repairing.Wish, options: argparse.Namespace) -> int:
     outcome = repairing.repair(wish, run, lambda line: print(plain(line, 500), file=sys.stderr))
     with wish.opened() as patient:
         seconds = time.monotonic() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = report.peak_memory_kib()
         made = report.make(patient, outcome.chain, seconds, peak)
     failed = [{"id": one, "why": plain(why)} for one, why in outcome.failed]
     _write(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .describing import plan
@@ -40,6 +42,16 @@ def make(patient: Patient, chain: Sequence[LinkReport], seconds: float, peak_kib
         seconds,
         peak_kib,
     )
+
+
+def peak_memory_kib() -> int:
+    """The most memory that this program had; rusage would count what its caller had, too."""
+    try:
+        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def system_name(patient: Patient) -> str:
