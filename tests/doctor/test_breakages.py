@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -78,16 +80,12 @@ def test_a_file_rewritten_for_several_faults_is_kept_as_its_owner_had_it(
     assert native.read(doctor.disk, f"/etc/fstab.before-{run}") is None
 
 
-def test_a_dry_run_changes_nothing_and_shows_a_diff(patient: Patients) -> None:
-    doctor = patient(Layout.BIOS, "fstab_bad_line")
-    before = doctor.disk.read_bytes()
+def test_looking_and_a_dry_run_write_nothing_and_the_latter_shows_a_diff(
+    patient: Patients, tmp_path: Path
+) -> None:
+    doctor = patient(Layout.BIOS, "fstab_bad_line", "passwd_shadow_gone")
+    before = native.sparse_copy(doctor.disk, tmp_path / "before.raw")
+    doctor.report()
     done = doctor.run("--repair", "--dry-run")
     assert "-UUID=0badf57a-0000-4000-8000-000000000000" in done.stdout
-    assert doctor.disk.read_bytes() == before
-
-
-def test_diagnosing_writes_nothing(patient: Patients) -> None:
-    doctor = patient(Layout.BIOS, "passwd_shadow_gone")
-    before = doctor.disk.read_bytes()
-    doctor.report()
-    assert doctor.disk.read_bytes() == before
+    subprocess.run(["cmp", str(before), str(doctor.disk)], check=True, timeout=120)

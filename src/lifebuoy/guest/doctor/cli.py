@@ -135,7 +135,7 @@ def _diagnose(wish: repairing.Wish, options: argparse.Namespace) -> int:
                 print(f"{taken:8.3f} {name}", file=sys.stderr)
         if options.dry_run:
             for finding in findings(chain):
-                if finding.repair and (not wish.only or finding.id in wish.only):
+                if finding.repair and repairing.is_wanted(finding, wish):
                     print(f"{finding.id}: {plain(finding.repair.summary)}")
                     for change in finding.repair.changes:
                         for line in describing.diff(change, patient.tree):

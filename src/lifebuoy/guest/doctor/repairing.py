@@ -98,7 +98,7 @@ def _todo(chain: list[LinkReport], wish: Wish, tried: set[tuple[str, str]]) -> l
     wanted = [
         finding
         for finding in findings(chain)
-        if _key(finding) not in tried and finding.repair is not None and _is_wanted(finding, wish)
+        if _key(finding) not in tried and finding.repair is not None and is_wanted(finding, wish)
     ]
     turn = min(map(turn_of, wanted), default=0)
     todo: list[Finding] = []
@@ -117,7 +117,7 @@ def _rewritten(finding: Finding) -> set[str]:
     return {change.path for change in finding.repair.changes if isinstance(change, PutFile)}
 
 
-def _is_wanted(finding: Finding, wish: Wish) -> bool:
+def is_wanted(finding: Finding, wish: Wish) -> bool:
     """Named ones or, where none is named, what is ill and can be mended without much risk."""
     assert finding.repair is not None
     if wish.only:
