@@ -10,4 +10,6 @@ BREAKAGE = Breakage(
 dd if=/dev/zero of="$DISK" bs=512 seek=1 count=1 conv=notrunc,fsync
 """,
     finding="table-gpt",
+    last_words=r"grub rescue>\s*$",
+    boots_on=frozenset({Layout.UEFI}),  # its firmware restores the primary table from the backup
 )

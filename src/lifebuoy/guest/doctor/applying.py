@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,7 +44,12 @@ class Applier:
         for change in changes:
             try:
                 self._apply(finding, change)
-            except (OSError, deb.NoPackage, mounting.CannotMount) as failure:
+            except (
+                OSError,
+                deb.NoPackage,
+                mounting.CannotMount,
+                subprocess.TimeoutExpired,
+            ) as failure:
                 raise CannotApply(str(failure)) from failure
             if self._patient.tree is not None:
                 self._patient.tree.forget()

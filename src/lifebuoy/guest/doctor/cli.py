@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.repair and not options.dry_run:
             return _repair(wish, options)
         return _diagnose(wish, options)
-    except (OSError, mounting.CannotMount) as failure:
+    except (OSError, mounting.CannotMount, subprocess.TimeoutExpired) as failure:
         print(f"doctor: {plain(str(failure))}", file=sys.stderr)
         return EXIT_FAILED
 

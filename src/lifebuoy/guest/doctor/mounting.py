@@ -131,15 +131,24 @@ def mount(volume: Volume, place: str, *, writable: bool, subvolume: str = "") ->
     if there is not None:  # by the owner, at work by hand: never a second time with other options
         done = run(["mount", "--bind", there, place])
     elif node is not None:
-        done = run(["mount", "-t", volume.kind, "-o", options, node, place])
+        done = _mounted(volume, options, node, place)
     else:
         device = attach(volume, writable=writable)
         try:
-            done = run(["mount", "-t", volume.kind, "-o", options, device, place])
+            done = _mounted(volume, options, device, place)
         finally:
             detach(device)
     if done.returncode != 0:
         raise CannotMount((done.stderr.strip().splitlines() or ["mount failed"])[0])
+
+
+def _mounted(
+    volume: Volume, options: str, device: str, place: str
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return run(["mount", "-t", volume.kind, "-o", options, device, place])
+    except subprocess.TimeoutExpired as late:
+        raise CannotMount(f"not mounted within {TIMEOUT_S} s") from late
 
 
 def unmount(place: str) -> None:

@@ -24,7 +24,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
             continue
         first, last = disk.gpt(backup=False), disk.gpt(backup=True)
         if first is None and last is not None:
-            yield _primary(disk, last)
+            yield _primary(patient, disk, last)
         elif first is not None and last is None:
             yield from _backup(disk, first)
         sector = disk.sector(0)
@@ -36,7 +36,8 @@ def _protected(sector: bytes) -> bool:
     return any(entry.kind == mbr.PROTECTIVE for entry in mbr.entries(sector))
 
 
-def _primary(disk: Disk, good: gpt.Table) -> Finding:
+def _primary(patient: Patient, disk: Disk, good: gpt.Table) -> Finding:
+    restored = patient.firmware == "uefi"
     header = gpt.mirrored(good, own=1, other=good.own_sector, entries_sector=2)
     changes: tuple[Change, ...] = (
         WriteBlocks(disk.path, 1024, good.raw_entries, "partition entries"),
@@ -45,9 +46,11 @@ def _primary(disk: Disk, good: gpt.Table) -> Finding:
     return Finding(
         ID,
         LINK,
-        Severity.STOPS_BOOT,
+        Severity.WARNING if restored else Severity.STOPS_BOOT,
         f"the primary GPT of {disk.name} is damaged, its backup is whole",
-        "Linux then sees no partitions, and firmware may not either.",
+        "UEFI firmware of virtual machines writes it from the backup as it starts; other may not."
+        if restored
+        else "GRUB and Linux look at the primary alone, and see no partitions.",
         (Evidence(disk.path, "a header with a right checksum", "none", 512),),
         Repair("write the primary table from the backup", changes),
         (f"sgdisk --load-backup=FILE or gdisk {disk.path}: r, b, w",),
