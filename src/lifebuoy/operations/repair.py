@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final
 
 from lifebuoy.doctor.calling import EXAMINE_S, REPAIR_S, Doctor
-from lifebuoy.doctor.report import Finding, Report, Risk
+from lifebuoy.doctor.report import Finding, Report, Risk, Severity
 from lifebuoy.errors import AgentUnavailable, Refused
 from lifebuoy.hypervisor import Domain
 from lifebuoy.image.catalogue import OURS
@@ -35,7 +35,8 @@ _MOST_ROUNDS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class RepairRequest:
-    """``only`` are ids of findings; none: all that can be mended without a high risk."""
+    """``only`` are ids of findings; none: all that is ill and can be mended without
+    a high risk."""
 
     only: tuple[str, ...] = ()
     examine_s: float = EXAMINE_S
@@ -92,13 +93,16 @@ def examine(context: Context, name: str, seconds: float = EXAMINE_S) -> Report:
 
 
 def chosen(report: Report, only: tuple[str, ...]) -> list[Finding]:
-    """The findings to be mended, one for each id, in the order in which they are."""
+    """The findings to be mended, one for each id, in the order in which they are.
+
+    Where none is named, those that are ill and can be mended without a high risk.
+    """
     found: dict[str, Finding] = {}
     for finding in report.findings:
         if finding.repair is None:
             continue
-        named = finding.id in only
-        if named or (not only and finding.repair.risk is not Risk.HIGH):
+        ill = finding.severity is not Severity.NOTE and finding.repair.risk is not Risk.HIGH
+        if finding.id in only if only else ill:
             found.setdefault(finding.id, finding)
     return sorted(found.values(), key=_turn)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from lifebuoy.doctor.calling import Doctor
-from lifebuoy.doctor.report import Report, Risk, parse
+from lifebuoy.doctor.report import Report, parse
 from lifebuoy.errors import (
     AgentUnavailable,
     BadInput,
@@ -110,7 +110,15 @@ def test_what_others_are_repaired_with_is_mended_first_and_high_risk_only_by_nam
     assert [one.id for one in chosen(report, ())] == ["a", "c"]
     assert [one.id for one in chosen(report, ("b", "c"))] == ["b", "c"]
     assert chosen(report, ("unheard-of",)) == []
-    assert {one.repair.risk for one in report.findings if one.repair} == set(Risk)
+
+
+def test_a_note_is_left_alone_unless_it_is_named() -> None:
+    value = said()
+    note = value["chain"][6]["findings"][0] | {"id": "a-note", "severity": "note"}
+    value["chain"][6]["findings"].append(note)
+    report = taken(value)
+    assert [one.id for one in chosen(report, ())] == ["base-merged-usr"]
+    assert [one.id for one in chosen(report, ("a-note",))] == ["a-note"]
 
 
 def test_an_empty_answer_is_no_report() -> None:
