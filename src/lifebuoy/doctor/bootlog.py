@@ -20,9 +20,11 @@ _BACKSPACES: Final = re.compile(r"[^\n\x08]\x08")
 #: what a boot begins with, by how early in it
 _STARTS: Final = (
     (0, re.compile(r"SeaBIOS \(version|UEFI firmware \(version|BdsDxe: (?:loading|failed)")),
-    (1, re.compile(r"GRUB loading|Welcome to GRUB|GNU GRUB +version")),
+    (1, re.compile(r"GRUB loading|Welcome to GRUB")),
     (2, re.compile(r"Linux version \d+\.\d+")),
 )
+#: drawn again after an error: the start of a boot only where a kernel came before it
+_MENU: Final = re.compile(r"GNU GRUB +version")
 _LOGIN: Final = re.compile(r"^\S+ login: *", re.MULTILINE)
 _TIME: Final = re.compile(r"^\[ *\d+\.\d{6}\] ?", re.MULTILINE)
 
@@ -58,11 +60,14 @@ def clean(raw: bytes) -> str:
 def last_boot(text: str) -> str:
     """The part of the text that belongs to the last boot."""
     found = sorted(
-        (match.start(), rank) for rank, start in _STARTS for match in start.finditer(text)
+        [
+            *((match.start(), rank, True) for rank, one in _STARTS for match in one.finditer(text)),
+            *((match.start(), 1, False) for match in _MENU.finditer(text)),
+        ]
     )
     begin, before, first = 0, -1, True
-    for position, rank in found:
-        again = rank < before or (rank == before and rank != 0)
+    for position, rank, repeats in found:
+        again = rank < before or (rank == before and rank != 0 and repeats)
         if first or again:
             begin = begin if first else position
             first = False

@@ -226,7 +226,7 @@ PATTERNS: Final = (
         "init",
         r"No working init found|run-init: \S+: No such file|Target filesystem doesn.t have"
         r" (the )?requested",
-        "The root has no program to start with.",
+        "The root has no program to start with, or not the loader that this one names.",
     ),
     Pattern(
         "selinux",

@@ -96,6 +96,19 @@ def test_a_kernel_after_its_own_loader_is_the_same_boot() -> None:
     assert last_boot(text) == text
 
 
+def test_a_menu_drawn_again_after_an_error_is_the_same_boot() -> None:
+    text = (
+        "GRUB loading.\nWelcome to GRUB!\nGNU GRUB  version 2.06\n  *Debian\n"
+        "error: file `/boot/vmlinuz-6.0.0' not found.\nPress any key to continue...\n"
+        "\x1b[2J\x1b[1;1HGNU GRUB  version 2.06\n  *Debian\n"
+    )
+    cause = read(text.encode()).cause
+    assert cause is not None
+    assert cause.pattern.id == "grub-file-not-found"
+    again = "Linux version 6.1.0\nweb1 login: \nGNU GRUB  version 2.06\n  *Debian\n"
+    assert last_boot(text + again).startswith("GNU GRUB")
+
+
 @given(st.binary(max_size=4000))
 def test_any_output_is_answered(raw: bytes) -> None:
     read(raw)
