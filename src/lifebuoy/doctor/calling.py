@@ -34,6 +34,9 @@ _KILL_S: Final = 10
 _MARGIN_S: Final = 30.0
 _MOST_DIFFERENCE: Final = 2 << 20
 _MOST_WORDS: Final = 1 << 20
+#: 1: something stops the boot; where that is not asked, it is what a crash ends with
+_SAID: Final = frozenset({0, 1})
+_DONE: Final = frozenset({0})
 _NO_DOCTOR, _AT_WORK, _LATE, _KILLED = 69, 75, 124, 137
 #: $1: where its output goes, $2: seconds; then what the doctor is told
 _SCRIPT: Final = f"""
@@ -75,7 +78,8 @@ class Doctor:
     def difference(self, only: Sequence[str] = (), seconds: float = EXAMINE_S) -> list[str]:
         """The lines of a diff of what a repair would change; nothing is changed."""
         chosen = ["--only", ",".join(only)] if only else []
-        raw = self._ask(["--dry-run", *chosen], seconds, most=_MOST_DIFFERENCE)
+        asked = ["--dry-run", *chosen]
+        raw = self._ask(asked, seconds, most=_MOST_DIFFERENCE, good=_DONE)
         return [escaped(line) for line in raw.decode(errors="replace").splitlines()]
 
     def runs(self, seconds: float = EXAMINE_S) -> tuple[str, ...]:
@@ -84,10 +88,17 @@ class Doctor:
 
     def take_back(self, run: str, seconds: float = REPAIR_S) -> None:
         """Put everything back that the repair ``run`` replaced."""
-        self._ask(["--undo", "--run", run], seconds)
+        self._ask(["--undo", "--run", run], seconds, good=_DONE)
 
-    def _ask(self, arguments: Sequence[str], seconds: float, most: int = MOST_BYTES) -> bytes:
-        """What it prints; at most ``most`` bytes."""
+    def _ask(
+        self,
+        arguments: Sequence[str],
+        seconds: float,
+        *,
+        most: int = MOST_BYTES,
+        good: frozenset[int] = _SAID,
+    ) -> bytes:
+        """What it prints; at most ``most`` bytes. Raises unless it ends with a ``good`` status."""
         folder = PurePosixPath("/run") / f"lifebuoy-doctor-{secrets.token_hex(6)}"
         whole = str(max(1, round(seconds)))
         try:
@@ -95,7 +106,7 @@ class Doctor:
                 ["/bin/sh", "-c", _SCRIPT, "doctor", str(folder), whole, *arguments],
                 timeout_s=2 * seconds + _KILL_S + _MARGIN_S,
             )
-            if done.status not in {0, 1}:
+            if done.status not in good:
                 raise self._failed(done.status, self._words(folder), seconds)
             try:
                 return self.agent.read_file(str(folder / "out"), most=most)

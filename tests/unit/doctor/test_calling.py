@@ -72,6 +72,11 @@ def test_a_doctor_that_does_not_come_to_a_report_is_told(
     assert list(agent.ran[-1][:2]) == ["/bin/rm", "-rf"]
 
 
+def test_an_undo_that_crashes_is_never_taken_for_done() -> None:
+    with pytest.raises(DoctorFailed, match="MemoryError"):
+        doctor(Agent(1, out=b"", err=b"Traceback\nMemoryError\n")).take_back("a-1")
+
+
 def test_more_than_a_report_is_not_taken_in() -> None:
     with pytest.raises(GuestReportUnusable, match="longer than 4 MiB"):
         doctor(Agent(out=b"x" * (5 << 20))).examine()

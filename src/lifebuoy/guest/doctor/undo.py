@@ -81,7 +81,7 @@ def read_plain(path: Path, most: int = MOST_SAVED) -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > most:
             raise OSError(f"{path.name} is no file of ours")
-        return file.read(most)
+        return file.read(found.st_size)  # as much memory as is asked for is taken at once
 
 
 def flush_folder(folder: Path) -> None:
