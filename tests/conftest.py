@@ -72,6 +72,14 @@ class Daemon:
         self.process = _libvirtd(self.home, self.user)
         _wait_for(self.socket, self.process)
 
+    def add_pool(self, name: str) -> None:
+        """Make a storage pool over a folder of its home."""
+        folder = self.home / name
+        folder.mkdir()
+        os.chown(folder, self.user, self.user)
+        words = ["pool-create-as", name, "dir", "--target", str(folder)]
+        subprocess.run(["virsh", "-q", "-c", self.uri, *words], check=True)
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)

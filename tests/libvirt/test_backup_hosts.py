@@ -41,12 +41,9 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]
         found = {}
         for name, user in users.items():
             daemon = stack.enter_context(session_daemon(user))
-            (daemon.home / "media").mkdir()
+            daemon.add_pool("media")
             file = disk(daemon.home / "a.qcow2", "qcow2")
-            for path in (daemon.home / "media", file):
-                os.chown(path, user, user)
-            pool = ["pool-create-as", "media", "dir", "--target", str(daemon.home / "media")]
-            subprocess.run(["virsh", "-q", "-c", daemon.uri, *pool], check=True)
+            os.chown(file, user, user)
             state = tmp_path_factory.mktemp(name)
             host = stack.enter_context(connect(daemon.uri, state_dir=state, pool="media"))
             found[name] = Site(daemon, settled(host, definition(NAME, {"vda": (file, "qcow2")})))

@@ -112,11 +112,7 @@ def test_a_host_may_have_a_pool_of_its_own_name(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIFEBUOY_POOL", "nowhere")
-    folder = daemon.home / "own"
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-    pool = ["pool-create-as", "own", "dir", "--target", str(folder)]
-    subprocess.run(["virsh", "-q", "-c", daemon.uri, *pool], check=True)
+    daemon.add_pool("own")
     with connect(daemon.uri, state_dir=tmp_path, name="x", pool="own") as host:
         assert (host.name, "own" in host.store.location) == ("x", True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,6 @@ from lifebuoy.operations import history
 from lifebuoy.store import Database, open_database, schema
 from tests.libvirt import playing
 from tests.libvirt.command import until
-from tests.postgres import Server
 
 _DEADLINE_S: Final = 120.0
 
@@ -24,15 +22,6 @@ pytestmark = pytest.mark.usefixtures("play_folder")
 
 def rarely(*values: object) -> object:
     return pytest.param(*values, marks=pytest.mark.slow)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database that nobody has used."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/operations.sqlite"
-    server: Server = request.getfixturevalue("postgres")
-    return server.create(f"at_once_{time.monotonic_ns()}")
 
 
 def together(

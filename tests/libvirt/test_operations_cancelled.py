@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,8 @@ from lifebuoy.store import open_database, schema
 from lifebuoy.store.audit import entries
 from tests.libvirt import playing
 from tests.libvirt.command import Command, until
-from tests.postgres import Server
 
 pytestmark = pytest.mark.usefixtures("play_folder")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database that nobody has used."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/operations.sqlite"
-    server: Server = request.getfixturevalue("postgres")
-    return server.create(f"cancelled_{time.monotonic_ns()}")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import signal
 import socket
@@ -82,10 +81,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]
         found = {}
         for name, user in users.items():
             daemon = stack.enter_context(session_daemon(user))
-            pool = ["pool-create-as", "media", "dir", "--target", str(daemon.home / "media")]
-            (daemon.home / "media").mkdir()
-            os.chown(daemon.home / "media", user, user)
-            subprocess.run(["virsh", "-q", "-c", daemon.uri, *pool], check=True)
+            daemon.add_pool("media")
             state = tmp_path_factory.mktemp(name)
             host = stack.enter_context(connect(daemon.uri, state_dir=state, pool="media"))
             domain = machine.settled(host, machine.bare(NAME))

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from lifebuoy.backup.book import Book, Point
-from lifebuoy.cli.complete import PATIENCE_S
+from lifebuoy.cli.complete import offered
 from lifebuoy.cli.session import Session
-from lifebuoy.errors import AmbiguousInstance, InstanceNotFound, LifebuoyError, PointNotFound
+from lifebuoy.errors import AmbiguousInstance, InstanceNotFound, PointNotFound
 from lifebuoy.hosts.fleet import Answer, Fleet
 from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.operations import backup_list
@@ -23,18 +23,12 @@ Ids = Callable[[Host], Sequence[str]]
 
 def point_ids(context: typer.Context, incomplete: str) -> list[str]:
     """Ids that begin with what was typed; without those of hosts that cannot be asked."""
-    given = context.find_root().params
-    session = Session(given.get("connect"), given.get("config_file"))
-    try:
-        if len(session.many) > 1:
-            with session.fleet(PATIENCE_S) as fleet:
-                every = [id for one in fleet.ask(backup_list.ids) for id in one.value or ()]
-        else:
-            with session.context() as found:
-                every = backup_list.ids(found.host)
-    except LifebuoyError:
-        return []
-    return [id for id in every if id.startswith(incomplete)]
+    return offered(
+        context,
+        incomplete,
+        lambda fleet: [id for one in fleet.ask(backup_list.ids) for id in one.value or ()],
+        backup_list.ids,
+    )
 
 
 PointId = Annotated[

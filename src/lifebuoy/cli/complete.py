@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from lifebuoy.cli.session import Session
 from lifebuoy.errors import LifebuoyError
 from lifebuoy.hosts import finding
+from lifebuoy.hosts.fleet import Fleet
+from lifebuoy.hypervisor import Host
 
 #: Nobody waits longer than this for a name to be completed.
 PATIENCE_S: Final = 2.0
@@ -16,18 +19,33 @@ PATIENCE_S: Final = 2.0
 
 def instance_names(context: typer.Context, incomplete: str) -> list[str]:
     """NAME and HOST/NAME that begin with what was typed; without those that cannot be asked."""
+    return offered(
+        context,
+        incomplete,
+        lambda fleet: finding.names(fleet, PATIENCE_S),
+        lambda host: [domain.name for domain in host.domains()],
+    )
+
+
+def offered(
+    context: typer.Context,
+    incomplete: str,
+    of_many: Callable[[Fleet], Sequence[str]],
+    of_one: Callable[[Host], Sequence[str]],
+) -> list[str]:
+    """What many hosts offer, or the only one, as far as it begins with what was typed."""
     given = context.find_root().params
     session = Session(given.get("connect"), given.get("config_file"))
     try:
         if len(session.many) > 1:
             with session.fleet(PATIENCE_S) as fleet:
-                names = finding.names(fleet, PATIENCE_S)
+                every = of_many(fleet)
         else:
             with session.context() as found:
-                names = [domain.name for domain in found.host.domains()]
+                every = of_one(found.host)
     except LifebuoyError:
         return []
-    return [name for name in names if name.startswith(incomplete)]
+    return [one for one in every if one.startswith(incomplete)]
 
 
 def host_names(context: typer.Context, incomplete: str) -> list[str]:
