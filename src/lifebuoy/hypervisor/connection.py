@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -123,12 +124,13 @@ def _forget_half_started(folder: Path) -> None:
     waits for that process when it is opened next, as kill(2) has one of that number (it stands for
     the caller's own group), and holds the machine's lock for good: seen with libvirt 9.0.
     """
-    driver = folder / "driver.pid"
-    if driver.exists() and Path("/proc", driver.read_text().strip() or "none").exists():
-        return
+    with suppress(FileNotFoundError):  # nobody is at work, or ends just now
+        if Path("/proc", (folder / "driver.pid").read_text().strip() or "none").exists():
+            return
     for note in folder.glob("*.xml"):
-        if _HALF_STARTED.search(note.read_bytes()):
-            note.unlink()
+        with suppress(FileNotFoundError):
+            if _HALF_STARTED.search(note.read_bytes()):
+                note.unlink()
 
 
 def _installed(program: str) -> bool:
