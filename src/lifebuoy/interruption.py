@@ -73,6 +73,26 @@ def deferred() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
+class BackgroundThread(threading.Thread):
+    """A daemon thread that is never given Ctrl-C and the like; what it starts is, if it unblocks.
+
+    The kernel hands a signal of the process to any thread that does not block it. Python handles
+    it in the main thread alone, which then goes on waiting: nobody woke it
+    (https://docs.python.org/3/library/signal.html#signals-and-threads).
+    """
+
+    def __init__(self, target: Callable[..., object], *args: object, name: str) -> None:
+        super().__init__(target=target, args=args, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start with the signals blocked; a thread inherits its starter's mask."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def sleep(seconds: float) -> None:
     """Wait, with checkpoints on the way."""
     deadline = time.monotonic() + seconds

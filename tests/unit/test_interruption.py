@@ -7,7 +7,14 @@ import time
 
 import pytest
 
-from lifebuoy.interruption import CancelRequested, checked_by, checkpoint, deferred, sleep
+from lifebuoy.interruption import (
+    BackgroundThread,
+    CancelRequested,
+    checked_by,
+    checkpoint,
+    deferred,
+    sleep,
+)
 
 
 def test_a_wait_ends_when_it_is_to_stop() -> None:
@@ -32,3 +39,15 @@ def test_ctrl_c_waits_for_what_must_be_whole() -> None:
     assert done == ["whole"]
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_never_given_to_a_thread_in_the_background() -> None:
+    masks: list[set[signal.Signals | int]] = []
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    thread = BackgroundThread(
+        lambda: masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, [])), name="any"
+    )
+    thread.start()
+    thread.join(30)
+    assert masks[0] >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before

@@ -18,6 +18,7 @@ from lifebuoy.cli import options, output
 from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput, HostTrouble, TimedOut
 from lifebuoy.hypervisor import SerialConsole
+from lifebuoy.interruption import BackgroundThread
 from lifebuoy.model import Action
 from lifebuoy.operations.status import require_allowed
 
@@ -54,7 +55,7 @@ def console(
 def _talk(serial: SerialConsole) -> bool:
     """Pass bytes both ways until the user leaves; True if the other side ended it."""
     over = threading.Event()
-    printer = threading.Thread(target=_print, args=(serial, over), daemon=True)
+    printer = BackgroundThread(_print, serial, over, name="console")
     with _raw(sys.stdin.fileno()):
         printer.start()
         try:

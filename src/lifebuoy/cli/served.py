@@ -15,6 +15,7 @@ from lifebuoy.hosts.fleet import Fleet, opener
 from lifebuoy.hosts.keeping import Keeper
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
+from lifebuoy.interruption import BackgroundThread
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
 
@@ -72,7 +73,7 @@ class Hosts:
 
     def __enter__(self) -> Self:
         self._serve(self._fleet.places)
-        threading.Thread(target=self._follow, name="settings", daemon=True).start()
+        BackgroundThread(self._follow, name="settings").start()
         return self
 
     def __exit__(

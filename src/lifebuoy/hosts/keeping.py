@@ -16,6 +16,7 @@ from lifebuoy.errors import NotFound
 from lifebuoy.hosts.fleet import Fleet
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
+from lifebuoy.interruption import BackgroundThread
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class Keeper(Generic[T]):
             fresh = {place: threading.Event() for place in wanted if place not in self._kept}
             self._kept |= fresh
         for one in fresh.items():
-            threading.Thread(target=self._keep, args=one, daemon=True).start()
+            BackgroundThread(self._keep, *one, name=f"keep-{one[0].name}").start()
 
     def stop(self) -> None:
         """Connect no more; what is open stays so until the fleet is closed."""

@@ -12,6 +12,7 @@ from lifebuoy.errors import HostSilent, HostTrouble
 from lifebuoy.hosts import sshchild
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
+from lifebuoy.interruption import BackgroundThread
 
 #: So many questions may wait for one host; where it hangs, more would only pile up threads.
 _MOST_WAITING: Final = 8
@@ -52,11 +53,8 @@ class Line:
             self._cut_off(_OPENING_S)
             hear(self, self._hangs())
             return
-        threading.Thread(
-            target=self._run,
-            args=(question, timeout_s, hear),
-            name=f"ask-{self.place.name}",
-            daemon=True,
+        BackgroundThread(
+            self._run, question, timeout_s, hear, name=f"ask-{self.place.name}"
         ).start()
 
     def close(self) -> threading.Thread | None:
@@ -70,7 +68,7 @@ class Line:
             if self._host is None or self._waiting:
                 return None
             host, self._host = self._host, None
-        thread = threading.Thread(target=_let_go, args=(host,), daemon=True)
+        thread = BackgroundThread(_let_go, host, name=f"close-{self.place.name}")
         thread.start()
         return thread
 

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from lifebuoy.interruption import BackgroundThread
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -34,10 +36,7 @@ def each(call: Callable[[S], T], items: Sequence[S], threads: int) -> list[T]:
             except BaseException as error:  # raised by whoever waits
                 errors.append(error)
 
-    running = [
-        threading.Thread(target=work, daemon=True, name="at-once")
-        for _ in range(min(threads, len(items)))
-    ]
+    running = [BackgroundThread(work, name="at-once") for _ in range(min(threads, len(items)))]
     for thread in running:
         thread.start()
     for thread in running:

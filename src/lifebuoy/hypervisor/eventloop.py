@@ -11,6 +11,8 @@ import time
 
 import libvirt
 
+from lifebuoy.interruption import BackgroundThread
+
 _lock = threading.Lock()
 _started = False
 
@@ -23,7 +25,7 @@ def start_event_loop() -> None:
             return
         libvirt.registerErrorHandler(_ignore, None)
         libvirt.virEventRegisterDefaultImpl()
-        threading.Thread(target=_run, name="libvirt-events", daemon=True).start()
+        BackgroundThread(_run, name="libvirt-events").start()
         _started = True
 
 

@@ -25,6 +25,7 @@ from lifebuoy.hypervisor.folderpool import PAUSE_S, TRIES, patiently, pool_over,
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.storage import Progress
 from lifebuoy.hypervisor.translation import as_ours, code, message, translated
+from lifebuoy.interruption import BackgroundThread
 
 _Result = TypeVar("_Result")
 _POLL_S: Final = 0.5
@@ -221,9 +222,7 @@ class PoolDisks:
     def _watched(self, path: str, total: int, progress: Progress) -> Iterator[None]:
         """Tell how far the file ``path`` has grown, from a thread, while the block makes it."""
         ended = threading.Event()
-        watcher = threading.Thread(
-            target=self._watch, args=(path, total, progress, ended), daemon=True
-        )
+        watcher = BackgroundThread(self._watch, path, total, progress, ended, name="file-size")
         watcher.start()
         try:
             yield

@@ -23,6 +23,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from lifebuoy.errors import DatabaseTrouble
+from lifebuoy.interruption import BackgroundThread
 from lifebuoy.store import Database
 from lifebuoy.store.database import server_arguments, trouble
 
@@ -133,7 +134,7 @@ class _ServerLocked:
             self._connection = self._locked()
         except SQLAlchemyError as error:
             raise trouble(database.location, error) from error
-        self._keeper = threading.Thread(target=self._keep_up, name="executor-lock", daemon=True)
+        self._keeper = BackgroundThread(self._keep_up, name="executor-lock")
         self._keeper.start()
 
     def looks_gone(self, other: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from lifebuoy.errors import LifebuoyError
+from lifebuoy.interruption import BackgroundThread
 from lifebuoy.operations import observing
 from lifebuoy.operations.context import Context
 from lifebuoy.store import Database
@@ -72,7 +73,7 @@ class Watcher:
         self._told = told
         self._watched: dict[str, _Watched] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread = BackgroundThread(self._run, name="watcher")
 
     def start(self) -> None:
         """Begin."""
