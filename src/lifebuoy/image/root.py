@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from lifebuoy.errors import BuildFailed
-from lifebuoy.image import tools
+from lifebuoy.image import doctor, tools
 
 SUITE: Final = "bookworm"
 _UNIFONT: Final = "/usr/share/fonts/opentype/unifont/unifont.otf"
@@ -93,6 +93,11 @@ def our_files(guest: Path, epoch: int) -> bytes:
             data = path.read_bytes()
             info.size = len(data)
             tar.addfile(info, BytesIO(data))
+        program = tarfile.TarInfo("usr/sbin/doctor")
+        program.mode, program.mtime = 0o755, epoch
+        packed = doctor.zipapp(guest, epoch)
+        program.size = len(packed)
+        tar.addfile(program, BytesIO(packed))
         for name, target in sorted(_LINKS.items()):
             info = tarfile.TarInfo(name)
             info.type, info.linkname, info.mtime = tarfile.SYMTYPE, target, epoch

@@ -1,0 +1,52 @@
+"""Writes docs/doctor.md from the checks themselves: ``python -m lifebuoy.doctor.reference``."""
+
+from __future__ import annotations
+
+import sys
+
+from lifebuoy.doctor.patterns import PATTERNS
+from lifebuoy.guest.doctor.checks import registry
+
+_HEAD = """# The doctor
+
+What the doctor examines and what `lifebuoy diagnose` recognises. Made by
+`python -m lifebuoy.doctor.reference > docs/doctor.md`; do not edit it by hand.
+
+Before rescue mode: `lifebuoy diagnose NAME` reads what the instance said while it failed to boot.
+
+In rescue mode, from the host, over the guest agent and so without a network: `lifebuoy doctor NAME`
+looks, `lifebuoy repair NAME --dry-run` shows what would change, `lifebuoy repair NAME` mends,
+`lifebuoy repair NAME --undo` takes the last repair back. Each repair is a step of an operation on
+record: stopped with Ctrl-C or `lifebuoy operations cancel`, it ends after the repair under way and
+takes the others back; killed, it goes on when asked again. The report that comes out of the rescue
+system is not trusted: it is parsed strictly, within limits, and every text in it is escaped.
+
+In the rescue system, by hand: `doctor`, `doctor --repair --dry-run`, `doctor --repair`,
+`doctor --undo`. On any Linux machine, as root: `doctor DISK...`, devices or raw image files.
+
+Nothing of the guest is run to diagnose, and nothing is written before a repair is asked for. What a
+repair replaces is kept below `/var/lib/lifebuoy/undo`, on the guest's disk where that has room. The
+check of a file system can be taken back only as long as nothing was written to that file system
+since: make a backup point first.
+
+A finding stops the boot, is a warning, or a note; a report's headline is the first that stops
+the boot.
+"""
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    parts = [_HEAD, "## Checks", "", "| link | check | what holds where all is well | reads |"]
+    parts.append("| --- | --- | --- | --- |")
+    parts += [
+        f"| {check.LINK.value} | {check.ID} | {check.TITLE} | {check.READS} |"
+        for check in registry()
+    ]
+    parts += ["", "## What machines say", "", "| link | pattern | what it means | next |"]
+    parts.append("| --- | --- | --- | --- |")
+    parts += [f"| {one.link} | {one.id} | {one.means} | {one.then} |" for one in PATTERNS]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
