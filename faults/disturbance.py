@@ -8,6 +8,8 @@ import errno
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -128,6 +130,15 @@ def _newer(world: World) -> None:
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")
 
 
+_LOCK: Final = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], timeout=5.0)
+connection.execute("BEGIN EXCLUSIVE")
+print("!", end="", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
 def _folder(world: World) -> None:
     _gone(world)
     world.database.mkdir(parents=True)
@@ -138,17 +149,12 @@ def _locked(seconds: float) -> Act:
         """Another process writes and does not get done for so long."""
         if not world.database.exists():
             return
-        ready, told = os.pipe()
-        if os.fork() == 0:
-            with suppress(BaseException):
-                connection = sqlite3.connect(world.database, timeout=5.0)
-                connection.execute("BEGIN EXCLUSIVE")
-                os.write(told, b"!")
-                time.sleep(seconds)
-            os._exit(0)
-        os.close(told)
-        os.read(ready, 1)
-        os.close(ready)
+        # No fork: a lock that another thread holds right now would never be released in it.
+        words = [sys.executable, "-c", _LOCK, str(world.database), str(seconds)]
+        holder = subprocess.Popen(words, stdout=subprocess.PIPE)
+        assert holder.stdout
+        holder.stdout.read(1)  # one byte, or the end of it where the database is in use
+        holder.stdout.close()
 
     return lock
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from faults.observation import Facts, Shape
 
+_COPY: Final = re.compile(r"-copy\.(img|qcow2)$")
 _RANDOM: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8,}|-\d+(?=\.json)"
 )
@@ -48,8 +49,11 @@ def _files(now: Facts, allowed: Iterable[Facts]) -> list[str]:
 
 
 def _plain(names: Iterable[str]) -> Counter[str]:
-    """Names without what differs from run to run."""
-    return Counter(_RANDOM.sub("*", name) for name in names)
+    """Names without what differs from run to run.
+
+    A copy's format does, too: of an instance that was killed before, it is the disk's own.
+    """
+    return Counter(_COPY.sub("-copy.*", _RANDOM.sub("*", name)) for name in names)
 
 
 def _differences(now: Shape, allowed: list[Shape]) -> str:

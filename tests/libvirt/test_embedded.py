@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -252,9 +253,56 @@ def test_a_process_killed_while_libvirt_starts_a_machine_does_not_block_the_next
         words = [sys.executable, "-c", _KILLED_WHILE_STARTING, folder]
         killed = subprocess.run(words, input=definition("half"), text=True, timeout=60, check=False)
         assert killed.returncode == -signal.SIGKILL
-        words = [sys.executable, "-c", _START, folder]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        done = _apart(_START, folder)
         assert done.returncode == 0 and done.stdout == "was stopped\n", done.stderr
+
+
+_DEFINE_AND_LEAVE_RUNNING = """
+import sys
+from pathlib import Path
+from lifebuoy.hypervisor import connect
+connect("embed", state_dir=Path(sys.argv[1])).define(sys.stdin.read()).start()
+"""
+_STOP = """
+import sys
+from pathlib import Path
+from lifebuoy.errors import LifebuoyError
+from lifebuoy.hypervisor import connect
+try:
+    with connect("embed", state_dir=Path(sys.argv[1])) as host:
+        domain = host.domain("half")
+        print("was running" if domain.active else "was stopped")
+        domain.destroy()
+except LifebuoyError as error:
+    print(error.code)
+"""
+
+
+def test_a_full_disk_is_told_before_libvirt_ends_what_runs() -> None:
+    with tempfile.TemporaryDirectory(prefix="lb-", dir=SHORT_TMP) as folder:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=711", "tmpfs", folder]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("cannot mount a small file system here")
+        try:
+            started = _apart(_DEFINE_AND_LEAVE_RUNNING, folder, definition("half"))
+            assert started.returncode == 0, started.stderr
+            filler = Path(folder, "filler")
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+            assert _apart(_STOP, folder).stdout == "no-space\n"
+            filler.unlink()
+            assert _apart(_STOP, folder).stdout == "was running\n"
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _apart(program: str, folder: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """A process of its own: the embedded driver keeps its folder as long as a process lives."""
+    words = [sys.executable, "-c", program, folder]
+    return subprocess.run(
+        words, input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_another_folder_in_the_same_process_is_refused(embedded: Host, tmp_path: Path) -> None:

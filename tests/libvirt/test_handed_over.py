@@ -115,6 +115,8 @@ def test_what_was_left_to_a_worker_can_be_taken_back(
     before = machine.facts(handed)
     told = asker(*ENTER_WORDS, "--generate-password", "--queue")
     assert told.status == 0 and "(shown this once)" in told.out and "waits for a worker" in told.out
+    removed = asker("image", "remove", "idle", "--host", "--json")
+    assert f"in use on the host by: {NAME}" in removed.error()["message"]
     assert asker("operations", "cancel", asker.operation()["id"]).status == 0
     assert machine.facts(handed) == before and machine.stay_media(session_host) == []
     made_up = asker(*ENTER_WORDS, "--generate-password", "--queue", "--json").json("operation")

@@ -12,7 +12,7 @@ from typing import Final
 
 import libvirt
 
-from lifebuoy.errors import BadInput, Busy, CannotConnect
+from lifebuoy.errors import BadInput, Busy, CannotConnect, NoSpace
 from lifebuoy.hypervisor import tls
 from lifebuoy.hypervisor.eventloop import start_event_loop
 from lifebuoy.hypervisor.host import Host
@@ -24,6 +24,7 @@ SYSTEM_URI: Final = "qemu:///system"
 SESSION_URI: Final = "qemu:///session"
 EMBED: Final = "embed"
 _HALF_STARTED: Final = re.compile(rb"<domstatus [^>]*\bpid='0'")
+_NOTE_MARGIN_BYTES: Final = 16 << 10
 _SESSION_DAEMONS: Final = ("virtqemud", "libvirtd")
 
 
@@ -38,6 +39,7 @@ def connect(uri: str | None, *, state_dir: Path, name: str = "", pool: str = "")
     Raises:
         CannotConnect: no libvirt there.
         Busy: another process has the embedded driver open.
+        NoSpace: the embedded driver would end running machines, as their disk is full.
         BadInput: not a URI, or a folder whose name is too long.
     """
     start_event_loop()
@@ -84,6 +86,7 @@ def _open_embedded(root: Path) -> Link:
     try:
         _prepare(root)
         _forget_half_started(root / "run/qemu")
+        _require_room_for_notes(root / "run/qemu")
     except OSError as exc:
         raise CannotConnect(f"cannot use the folder '{root}': {exc.strerror}") from exc
     try:
@@ -131,6 +134,32 @@ def _forget_half_started(folder: Path) -> None:
         with suppress(FileNotFoundError):
             if _HALF_STARTED.search(note.read_bytes()):
                 note.unlink()
+
+
+def _require_room_for_notes(folder: Path) -> None:
+    """Pass if libvirt can write its notes of the machines that run, each anew and then renamed.
+
+    It does so when it is opened, and ends a machine whose note it cannot write: seen with
+    libvirt 9.0.
+
+    Raises:
+        NoSpace: there is too little room.
+    """
+    sizes = []
+    for note in folder.glob("*.xml"):
+        with suppress(FileNotFoundError):
+            sizes.append(note.stat().st_size)
+    if not sizes:
+        return
+    found = os.statvfs(folder)
+    free = (found.f_bavail if os.geteuid() else found.f_bfree) * found.f_frsize
+    needed = max(sizes) + _NOTE_MARGIN_BYTES
+    if free < needed:
+        raise NoSpace(
+            f"the disk of '{folder}' has {free >> 10} KiB free: libvirt needs {needed >> 10} KiB "
+            "for its notes there, and would end the running instances without them",
+            hint="make room on that disk, then try again",
+        )
 
 
 def _installed(program: str) -> bool:

@@ -10,8 +10,9 @@ from lifebuoy.errors import Busy, ImageNotFound, NotFound, Refused
 from lifebuoy.hypervisor import Domain, Host, MediaFile, Progress
 from lifebuoy.image import Catalogue, Image
 from lifebuoy.interruption import sleep
+from lifebuoy.model import Phase
 from lifebuoy.operations import lock
-from lifebuoy.rescue import media
+from lifebuoy.rescue import media, record
 from lifebuoy.rescue.media import Wanted
 
 _OTHER_CALLER_S: Final = 300.0  # over a slow line it takes its time
@@ -66,13 +67,23 @@ def remove_from_host(host: Host, image: Image) -> None:
     file = host.store.find(image.media_name)
     if file is None:
         raise NotFound(f"the host has no copy of image '{image.id}'")
-    users = [domain.name for domain in host.domains() if _mentions(domain, file.path, file.name)]
+    users = [
+        domain.name
+        for domain in host.domains()
+        if _waits_for(domain, image.id) or _mentions(domain, file.path, file.name)
+    ]
     if users:
         raise Refused(
             f"image '{image.id}' is in use on the host by: {', '.join(users)}",
             hint="leave rescue mode there first",
         )
     host.store.remove(file.name, wipe=False)
+
+
+def _waits_for(domain: Domain, image_id: str) -> bool:
+    """Whether its entering with that image is under way, perhaps waiting for a worker."""
+    stay = record.read(domain)
+    return stay is not None and stay.phase is Phase.ENTER and stay.image == image_id
 
 
 def _mentions(domain: Domain, path: str, name: str) -> bool:
