@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import re
@@ -25,7 +24,7 @@ MOST_HASHED = 1 << 30
 CHUNK = 1 << 20
 READERS = 3
 BATCH = 50  # files
-_RULE = re.compile(r"^path-(include|exclude)[= ]\s*(\S+)\s*$")
+MOST_RULES = 1000
 #: packages beyond the essential and required ones that a boot to a login and to SSH needs
 BOOT_PACKAGES = frozenset(
     [
@@ -145,13 +144,9 @@ def _excluded(patient: Patient) -> Callable[[str], bool]:
     names = [f"{folder}/{name}" for name in patient.files.names(folder)[:50]]
     rules: list[tuple[re.Pattern[str], bool]] = []
     for path in ("/etc/dpkg/dpkg.cfg", *names):
-        for line in (patient.files.text(path, 65536) or "").splitlines():
-            match = _RULE.match(line)
-            if match is not None:
-                pattern = fnmatch.translate(dpkg.canonical(match[2].strip("\"'")))
-                rules.append((re.compile(pattern), match[1] == "exclude"))
-    rules.reverse()
-    return lambda path: next((out for pattern, out in rules if pattern.match(path)), False)
+        rules += dpkg.left_out_by(patient.files.text(path, 65536) or "")
+    last_first = rules[::-1][:MOST_RULES]
+    return lambda path: next((out for pattern, out in last_first if pattern.match(path)), False)
 
 
 def _missing(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..patient import Patient
@@ -14,6 +16,8 @@ INFO = f"{ADMIN}/info"
 MOST_STATUS = 32 << 20
 MOST_PARAGRAPHS = 50_000
 _MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
+MOST_RULES = 1000
+_RULE = re.compile(r"^path-(include|exclude)[= ][ \t]*(\S{1,500})\s*$")
 _SUM = re.compile(r"^([0-9a-f]{32})  (.+)$")
 
 
@@ -126,6 +130,18 @@ def overrides_of(text: str) -> dict[str, Override]:
         fields = line.split(None, 3)
         if len(fields) == 4 and fields[2].isdigit() and set(fields[2]) <= set("01234567"):
             found[canonical(fields[3])] = Override(fields[0], fields[1], int(fields[2][-4:], 8))
+    return found
+
+
+def left_out_by(text: str) -> list[tuple[re.Pattern[str], bool]]:
+    """The patterns of a dpkg.cfg for canonical paths, True where they leave files out."""
+    found: list[tuple[re.Pattern[str], bool]] = []
+    for line in text.split("\n"):
+        match = _RULE.match(line) if len(found) < MOST_RULES else None
+        if match is not None:
+            with suppress(re.error):  # some ranges in brackets, on older Pythons
+                pattern = fnmatch.translate(canonical(match[2].strip("\"'")))
+                found.append((re.compile(pattern), match[1] == "exclude"))
     return found
 
 
