@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-_START: Final = b"#!/usr/bin/python3 -I\n"
+_START: Final = b"#!/usr/bin/python3 -IS\n"
 _OLDEST: Final = 315532800  # 1980: a zip archive knows no earlier time
 _MAIN: Final = """import sys
 

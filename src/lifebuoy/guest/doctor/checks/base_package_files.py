@@ -198,9 +198,12 @@ def _digest(place: str) -> str:
     summing = hashlib.md5(usedforsecurity=False)
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            while chunk := file.read(CHUNK):
+        try:
+            piece = min(CHUNK, os.fstat(descriptor).st_size + 1)  # a small file in one piece
+            while chunk := os.read(descriptor, piece):
                 summing.update(chunk)
+        finally:
+            os.close(descriptor)
     except OSError:
         return ""
     return summing.hexdigest()
