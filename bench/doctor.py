@@ -2,8 +2,8 @@
 
 ``python -m bench.doctor``. Each alone, on a fresh copy of a guest's disk, by the doctor as the one
 file that the rescue system has, here on this machine; then the mended guest boots in QEMU. Before
-that the sound guests are examined: what is found on them is a false alarm. Beside it, where it is
-installed, ``virt-inspector`` on the same disk.
+that the sound guests are examined, fresh and upgraded: what is found on them is a false alarm.
+Last, the time that a diagnosis takes in the rescue system (``bench.diagnosis``).
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench import appliance, record
+from bench import diagnosis, record
 from bench.machine import wait_until_quiet
 from lab import boot, cache, guest, mending, native
 from lab.breakage import registry
-from lab.layout import Layout
+from lab.layout import History, Layout
 from lab.mending import Doctor
-from lifebuoy.errors import BuildFailed
+from lifebuoy.errors import BuildFailed, LifebuoyError
 
 BOOT_S: Final = 400.0
 GOAL: Final = 40  # breakages at least, all of them mended
-PEAK_MIB: Final = 150
 _ROUNDS: Final = 3
 
 
@@ -51,12 +50,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A sound guest: false alarms, seconds of each examination, most memory in KiB."""
+    """A sound guest: false alarms, seconds of each examination here, most memory in KiB."""
 
     layout: str
+    history: str
     alarms: tuple[str, ...]
     seconds: tuple[float, ...]
-    virt_inspector: tuple[float, ...]  # none where it is not installed
     peak_kib: int
 
 
@@ -73,26 +72,29 @@ def measure(
 ) -> Figures:
     """Measure in ``folder``; each breakage on the first of ``layouts`` that it can break."""
     program = mending.program(folder)
-    bases = {layout: _base(layout, folder, say) for layout in layouts}
-    sound = tuple(_sound(program, layout, base) for layout, base in bases.items())
+    bases = {layout: _base(layout, History.FRESH, folder, say) for layout in layouts}
+    sound = [_sound(program, layout, History.FRESH, base) for layout, base in bases.items()]
+    for kind in layouts:
+        upgraded = _base(kind, History.UPGRADED, folder, say)
+        sound.append(_sound(program, kind, History.UPGRADED, upgraded))
+        upgraded.unlink()
     trials = []
     for name in names:
         layout = next((one for one in layouts if one in registry()[name].layouts), None)
         if layout is not None:
             trials.append(_trial(program, name, layout, bases[layout]))
             say(_line(trials[-1]))
-    return Figures(sound, tuple(trials))
+    return Figures(tuple(sound), tuple(trials))
 
 
-def _base(layout: Layout, folder: Path, say: Callable[[str], None]) -> Path:
-    built = guest.get(cache.folder(os.environ), layout, say)
-    return native.raw_copy(built.base, folder / f"{layout}.raw")
+def _base(layout: Layout, history: History, folder: Path, say: Callable[[str], None]) -> Path:
+    built = guest.get(cache.folder(os.environ), layout, say, history)
+    return native.raw_copy(built.base, folder / f"{layout}-{history}.raw")
 
 
-def _sound(program: Path, layout: Layout, base: Path) -> Sound:
+def _sound(program: Path, layout: Layout, history: History, base: Path) -> Sound:
     doctor = Doctor(program, base, mending.packages())
     seconds: list[float] = []
-    others: list[float] = []
     alarms: tuple[str, ...] = ()
     peak = 0
     for _ in range(_ROUNDS):
@@ -102,25 +104,7 @@ def _sound(program: Path, layout: Layout, base: Path) -> Sound:
         seconds.append(round(time.monotonic() - clock, 2))
         peak = max(peak, report.data["peak_memory_kib"])
         alarms = tuple(report.seen())
-        others += _virt_inspector(base)
-    return Sound(layout, alarms, tuple(seconds), tuple(others), peak)
-
-
-def _virt_inspector(disk: Path) -> list[float]:
-    """Its seconds, in a list; an empty one where it is not installed."""
-    wait_until_quiet(30)
-    clock = time.monotonic()
-    try:
-        subprocess.run(
-            ["virt-inspector", "--format", "raw", "-a", str(disk)],
-            env=appliance.environment(os.environ, "tcg"),
-            check=True,
-            capture_output=True,
-            timeout=BOOT_S,
-        )
-    except FileNotFoundError:
-        return []
-    return [round(time.monotonic() - clock, 2)]
+    return Sound(layout, history, alarms, tuple(seconds), peak)
 
 
 def _trial(program: Path, name: str, layout: Layout, base: Path) -> Trial:
@@ -167,18 +151,16 @@ def show(figures: Figures, console: Console) -> None:
     for one in figures.trials:
         if not (one.found and one.named and one.mended and one.boots):
             console.print(f"[red]{_line(one)}[/] {one.words}", markup=True, highlight=False)
-    table = Table(title="Sound guests (goals: no false alarm; at most half of virt-inspector)")
-    for title in ("guest", "false alarms", "doctor (s)", "virt-inspector (s)", "memory (MiB)"):
-        table.add_column(title, justify="right" if title != "guest" else "left")
+    table = Table(title="Sound guests, here on this machine (goal: no false alarm)")
+    for title in ("guest", "packages", "false alarms", "seconds", "memory (MiB)"):
+        table.add_column(title, justify="left" if title in ("guest", "packages") else "right")
     for sound in figures.sound:
-        seconds = [
-            f"{min(one):.1f}" if one else "-" for one in (sound.seconds, sound.virt_inspector)
-        ]
-        table.add_row(
-            sound.layout, str(len(sound.alarms)), *seconds, f"{sound.peak_kib / 1024:.0f}"
-        )
+        seconds, memory = f"{min(sound.seconds):.1f}", f"{sound.peak_kib / 1024:.0f}"
+        table.add_row(sound.layout, sound.history, str(len(sound.alarms)), seconds, memory)
     console.print(table)
-    console.print(f"goal for its memory: under {PEAK_MIB} MiB")
+    for sound in figures.sound:
+        for alarm in sound.alarms:
+            console.print(f"[red]{sound.layout}, {sound.history}:[/] {alarm}", highlight=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -200,9 +182,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print,
         )
     show(figures, console)
-    path = record.keep("doctor", asdict(figures), options.output)
+    try:
+        timed = diagnosis.as_json(diagnosis.run(console))
+    except LifebuoyError as error:
+        print(f"error: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
+        timed = {}
+    found = {**asdict(figures), "diagnosis": timed}
+    path = record.keep("doctor", found, options.output)
     console.print(f"record: {path}", soft_wrap=True)
-    return 0
+    return 0 if timed else LifebuoyError.exit_status
 
 
 if __name__ == "__main__":

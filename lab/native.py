@@ -1,4 +1,4 @@
-"""Breaks a guest on a raw image without a builder, or reads a file of it.
+"""Breaks a guest on a raw image without a builder, changes it, or reads a file of it.
 
 By loop devices, in a mount namespace of its own: for tests of the doctor, which need no boot. Needs
 root. ``python -m lab.native DISK NAME``.
@@ -52,6 +52,18 @@ def apply(disk: Path, name: str) -> None:
         raise BuildFailed(f"breaking with {name} failed: {done.stderr.decode().strip()[-500:]}")
 
 
+def change(disk: Path, commands: str) -> str:
+    """Run shell commands with ROOT set to where the guest is mounted; what they print.
+
+    Raises BuildFailed.
+    """
+    command = [sys.executable, "-m", "lab.native", str(disk.resolve()), "--run", commands]
+    done = _own_process(command)
+    if done.returncode != 0:
+        raise BuildFailed(f"changing the guest failed: {done.stderr.decode().strip()[-500:]}")
+    return done.stdout.decode(errors="replace")
+
+
 def _own_process(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
@@ -63,7 +75,11 @@ def _break(disk: str, breakage: Breakage) -> None:
     mounting.own_namespace()
     if breakage.where is Where.UNMOUNTED:
         _shell(breakage.commands, "", disk)
-        return
+    else:
+        _change(disk, breakage.commands)
+
+
+def _change(disk: str, commands: str) -> None:
     with opened([disk], writable=True) as patient:
         places = patient.files.places
         root = places["/"]
@@ -71,7 +87,7 @@ def _break(disk: str, breakage: Breakage) -> None:
             if folder != "/":
                 subprocess.run(["mount", "--bind", place, root + folder], check=True)
         try:
-            _shell(breakage.commands, root, disk)
+            _shell(commands, root, disk)
         finally:
             for folder in places:
                 if folder != "/":
@@ -80,7 +96,10 @@ def _break(disk: str, breakage: Breakage) -> None:
 
 def _shell(commands: str, root: str, disk: str) -> None:
     environment = {**os.environ, "ROOT": root, "DISK": disk}
-    subprocess.run(["sh", "-euc", commands], env=environment, check=True, timeout=TIMEOUT_S)
+    shell = ["sh", "-euc", commands]
+    done = subprocess.run(shell, env=environment, check=False, timeout=TIMEOUT_S)
+    if done.returncode != 0:
+        sys.exit(f"the commands ended with status {done.returncode}")
 
 
 def _show(disk: str, path: str) -> int:
@@ -96,4 +115,8 @@ def _show(disk: str, path: str) -> int:
 if __name__ == "__main__":
     if sys.argv[2] == "--read":
         sys.exit(_show(sys.argv[1], sys.argv[3]))
-    _break(sys.argv[1], find(sys.argv[2]))
+    if sys.argv[2] == "--run":
+        mounting.own_namespace()
+        _change(sys.argv[1], sys.argv[3])
+    else:
+        _break(sys.argv[1], find(sys.argv[2]))

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from lab import cache, guest, mending, native
-from lab.layout import Layout
+from lab.layout import History, Layout
 from lab.mending import Doctor, Report
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "doctor.json"
@@ -28,16 +28,17 @@ class CheckedDoctor(Doctor):
 
 
 @pytest.fixture(scope="session")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Layout], Path]:
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Layout, History], Path]:
     """Raw images of the lab's guests, made once."""
     if os.geteuid() != 0:
         pytest.skip("needs root, for loop devices and mounts")
     folder = tmp_path_factory.mktemp("raw")
 
-    def get(layout: Layout) -> Path:
-        path = folder / f"{layout}.raw"
+    def get(layout: Layout, history: History) -> Path:
+        path = folder / f"{layout}-{history}.raw"
         if not path.exists():
-            native.raw_copy(guest.get(cache.folder(os.environ), layout, print).base, path)
+            built = guest.get(cache.folder(os.environ), layout, print, history)
+            native.raw_copy(built.base, path)
         return path
 
     return get
@@ -51,12 +52,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def patient(
-    bases: Callable[[Layout], Path], program: Path, tmp_path: Path
+    bases: Callable[[Layout, History], Path], program: Path, tmp_path: Path
 ) -> Callable[..., Doctor]:
     """A copy of a guest, broken in the ways named, and the doctor for it."""
 
-    def get(layout: Layout, *breakages: str) -> Doctor:
-        disk = native.sparse_copy(bases(layout), tmp_path / "disk.raw")
+    def get(layout: Layout, *breakages: str, history: History = History.FRESH) -> Doctor:
+        disk = native.sparse_copy(bases(layout, history), tmp_path / "disk.raw")
         for name in breakages:
             native.apply(disk, name)
         return CheckedDoctor(program, disk, mending.packages())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from lifebuoy.guest.doctor.formats import accounts, fstab, grubcfg, grubcore, mbr, pam, sshdconfig
+from lifebuoy.guest.doctor.packages import dpkg
 
 CONFIG = """
 set default="0"
@@ -123,3 +124,32 @@ def test_grub_words_are_split_as_a_shell_does() -> None:
     assert one.searches == ["1-2"]
     assert entry.default == "1"
     assert not entry.unbalanced
+
+
+def test_dpkgs_diversions_and_overrides_are_read_by_their_canonical_paths() -> None:
+    assert dpkg.diversions_of("/bin/sh\n/bin/sh.distrib\ndash\n/usr/bin/a\n/usr/bin/a.b\n:\n") == {
+        "/usr/bin/sh": "dash",
+        "/usr/bin/a": ":",
+    }
+    assert dpkg.overrides_of("root adm 4750 /bin/su\nroot root 0x1 /a\nroot #12 755 /b c\n") == {
+        "/usr/bin/su": dpkg.Override("root", "adm", 0o4750),
+        "/b c": dpkg.Override("root", "#12", 0o755),
+    }
+
+
+def test_what_dpkg_leaves_out_is_matched_across_folders() -> None:
+    (first, out), (second, kept) = dpkg.left_out_by(
+        "force-unsafe-io\npath-exclude=/usr/share/a/*\npath-include /usr/share/a/*/b\n"
+    )
+    assert (out, kept) == (True, False)
+    assert first.match("/usr/share/a/x/y") and not first.match("/usr/share/b/x")
+    assert second.match("/usr/share/a/x/y/b")
+
+
+def test_packages_of_another_architecture_are_told_apart() -> None:
+    text = "".join(
+        f"Package: {name}\nStatus: install ok installed\nArchitecture: {kind}\nVersion: 1\n\n"
+        for name, kind in (("dpkg", "amd64"), ("libc6", "amd64"), ("libc6", "i386"), ("a", "all"))
+    )
+    keys = [one.key for one in dpkg.with_foreign(dpkg.packages_of(text))]
+    assert keys == ["dpkg", "libc6", "libc6:i386", "a"]

@@ -20,13 +20,15 @@ def from_packages(patient: Patient, paths: Iterable[str]) -> Repair | None:
         owner = database.owner(path)
         if owner is None:
             return None
-        wanted.setdefault(owner.name, []).append(dpkg.canonical(path))
+        wanted.setdefault(owner.key, []).append(dpkg.canonical(path))
     changes = []
     for name, members in wanted.items():
         package, sums = database.packages[name], database.sums(name)
         digests = {path: sums[path] for path in members if path in sums}
         changes.append(
-            FromPackage(name, package.version, package.architecture, tuple(members), digests)
+            FromPackage(
+                package.name, package.version, package.architecture, tuple(members), digests
+            )
         )
     if not changes:
         return None
@@ -52,7 +54,7 @@ def library_paths(patient: Patient, name: str) -> list[str]:
         stem = f"{path}."
         real += [
             one
-            for one in database.files(owner.name)
+            for one in database.files(owner.key)
             if one.startswith(stem) and not patient.files.exists(one)
         ]
     return found + real

@@ -33,6 +33,8 @@ class Tree:
 
     def here(self, real: str) -> str:
         """Where a resolved path of the guest lies on this system."""
+        if len(self.places) == 1:  # nothing is mounted below; this is asked for every file
+            return self.places["/"] + real if real != "/" else self.places["/"]
         best = max(
             (at for at in self.places if real == at or real.startswith(at.rstrip("/") + "/")),
             key=len,

@@ -68,8 +68,9 @@ def _preload(patient: Patient, text: str) -> Iterator[Finding]:
     names = [
         word for line in text.splitlines() for word in line.split("#")[0].replace(":", " ").split()
     ]
-    missing = [one for one in names if one.startswith("/") and not patient.files.is_file(one)]
-    broken = [one for one in names if one.startswith("/") and _is_no_library(patient, one)]
+    plain = [one for one in names if one.startswith("/") and "$" not in one]  # $LIB: the loader's
+    missing = [one for one in plain if not patient.files.is_file(one)]
+    broken = [one for one in plain if _is_no_library(patient, one)]
     if not missing and not broken:
         return
     wrong = [*missing, *broken]

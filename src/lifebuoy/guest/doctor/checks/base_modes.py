@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from ..change import SetMode
 from ..model import Evidence, Finding, Link, Repair, Severity
+from ..packages import dpkg
 from ..patient import Patient
 
 ID = "base-modes"
 LINK = Link.BASE_SYSTEM
 TITLE = "owner and mode of /, /usr, /etc, /tmp, sudo, the password files are right"
-READS = "owner and mode of these"
+READS = "owner and mode of these, dpkg's statoverride"
 NEEDS_ROOT = True
 
 
@@ -36,8 +37,8 @@ _RULES = (
     Rule("/usr/lib/x86_64-linux-gnu", 0o555, 0o022, 0o755),
     Rule("/tmp", 0o1777, 0, 0o1777),
     Rule("/var/tmp", 0o1777, 0, 0o1777),
-    Rule("/usr/bin/sudo", 0o4111, 0o022, 0o4755),
-    Rule("/usr/bin/su", 0o4111, 0o022, 0o4755),
+    Rule("/usr/bin/sudo", 0o4100, 0o022, 0o4755),  # an owner may keep them for a group
+    Rule("/usr/bin/su", 0o4100, 0o022, 0o4755),
     Rule("/etc/sudoers", 0o400, 0o137, 0o440),
     Rule("/etc/passwd", 0o444, 0o022, 0o644),
     Rule("/etc/group", 0o444, 0o022, 0o644),
@@ -61,11 +62,20 @@ def examine(patient: Patient) -> Iterator[Finding]:
         if found is None:
             continue
         mode = stat.S_IMODE(found.st_mode)
+        if _as_overridden(patient, rule, mode):
+            continue
         wrong = (mode & rule.needed) != rule.needed or bool(mode & rule.forbidden)
         owned = found.st_uid == 0
         if not wrong and owned:
             continue
         yield _finding(patient, rule, mode, found.st_uid, found.st_gid)
+
+
+def _as_overridden(patient: Patient, rule: Rule, mode: int) -> bool:
+    """Whether the owner told dpkg to give it this mode; not where nobody could run it then."""
+    database = dpkg.database(patient)
+    override = database.overrides.get(dpkg.canonical(rule.path)) if database else None
+    return override is not None and override.mode == mode and not (rule.stops and not mode & 0o111)
 
 
 def _finding(patient: Patient, rule: Rule, mode: int, uid: int, gid: int) -> Finding:

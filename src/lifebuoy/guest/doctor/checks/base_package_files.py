@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from ..model import Evidence, Finding, Link, Severity
 from ..packages import dpkg
@@ -15,10 +18,13 @@ from . import base_merged_usr
 ID = "base-package-files"
 LINK = Link.BASE_SYSTEM
 TITLE = "the files of the packages that a boot needs are there, unaltered"
-READS = "/var/lib/dpkg/info, and every file of the essential packages"
+READS = "/var/lib/dpkg/info, diversions, and every file of the essential packages"
 NEEDS_ROOT = True
 MOST_HASHED = 1 << 30
 CHUNK = 1 << 20
+READERS = 3
+BATCH = 50  # files
+MOST_RULES = 1000
 #: packages beyond the essential and required ones that a boot to a login and to SSH needs
 BOOT_PACKAGES = frozenset(
     [
@@ -62,7 +68,15 @@ BOOT_PACKAGES = frozenset(
         "adduser",
     ]
 )
+#: what the owner may have removed, or is for the checks that know what it means
 _LEFT_OUT = (
+    "/etc/",
+    "/var/",
+    "/run/",
+    "/dev/",
+    "/proc/",
+    "/sys/",
+    "/tmp/",
     "/usr/share/doc/",
     "/usr/share/man/",
     "/usr/share/locale/",
@@ -72,6 +86,13 @@ _LEFT_OUT = (
     "/usr/share/doc-base/",
     "/usr/share/menu/",
     "/usr/share/help/",
+    "/usr/local/",
+)
+_NOT_NEEDED = frozenset(
+    [
+        *("/home", "/srv", "/mnt", "/media", "/opt", "/usr/games", "/usr/include", "/usr/local"),
+        *("/usr/src", "/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info"),
+    ]
 )
 _HASHED = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/usr/lib64/", "/boot/")
 
@@ -84,12 +105,17 @@ def examine(patient: Patient) -> Iterator[Finding]:
     reported = patient.cache.get("reported")
     known = {dpkg.canonical(one) for one in reported} if isinstance(reported, set) else set()
     excluded = _excluded(patient)
+    wanted = _wanted(patient, database)
     budget = [MOST_HASHED]
-    for name in _wanted(patient, database):
-        missing = [one for one in _missing(patient, database, name, excluded) if one not in known]
-        altered = [one for one in _altered(patient, database, name, budget) if one not in known]
-        if missing or altered:
-            yield _finding(patient, name, missing, altered)
+    # Reading waits for the disk and summing leaves the interpreter: it goes on beside the rest.
+    with ThreadPoolExecutor(READERS) as pool:
+        altered = {name: _altered(patient, database, name, budget, pool) for name in wanted}
+        missing = {name: _missing(patient, database, name, excluded) for name in wanted}
+        for name in wanted:
+            gone = [one for one in missing[name] if one not in known]
+            wrong = [one for batch in altered[name] for one in batch.result() if one not in known]
+            if gone or wrong:
+                yield _finding(patient, name, gone, wrong)
 
 
 def _wanted(patient: Patient, database: dpkg.Database) -> list[str]:
@@ -98,84 +124,88 @@ def _wanted(patient: Patient, database: dpkg.Database) -> list[str]:
     for path in closure if isinstance(closure, set) else ():
         owner = database.owner(path)
         if owner is not None:
-            owners.add(owner.name)
+            owners.add(owner.key)
     return [
-        package.name
+        package.key
         for package in database.packages.values()
-        if package.essential
-        or package.priority == "required"
-        or package.name in BOOT_PACKAGES
-        or package.name in owners
+        if package.key in owners
+        or (
+            not package.foreign
+            and (
+                package.essential or package.priority == "required" or package.name in BOOT_PACKAGES
+            )
+        )
     ]
 
 
-def _excluded(patient: Patient) -> list[str]:
-    """Folders that this dpkg was told to leave out."""
-    found = list(_LEFT_OUT)
-    for name in patient.files.names("/etc/dpkg/dpkg.cfg.d")[:50]:
-        text = patient.files.text(f"/etc/dpkg/dpkg.cfg.d/{name}", 65536) or ""
-        for line in text.splitlines():
-            if line.startswith("path-exclude"):
-                pattern = line.partition("=")[2].strip() or line[12:].strip()
-                found.append(dpkg.canonical(pattern.rstrip("*")))
-    return found
+def _excluded(patient: Patient) -> Callable[[str], bool]:
+    """Whether this dpkg was told to leave a path out: the last pattern that fits counts."""
+    folder = "/etc/dpkg/dpkg.cfg.d"
+    names = [f"{folder}/{name}" for name in patient.files.names(folder)[:50]]
+    rules: list[tuple[re.Pattern[str], bool]] = []
+    for path in ("/etc/dpkg/dpkg.cfg", *names):
+        rules += dpkg.left_out_by(patient.files.text(path, 65536) or "")
+    last_first = rules[::-1][:MOST_RULES]
+    return lambda path: next((out for pattern, out in last_first if pattern.match(path)), False)
 
 
 def _missing(
-    patient: Patient, database: dpkg.Database, name: str, excluded: Iterable[str]
-) -> Iterator[str]:
+    patient: Patient, database: dpkg.Database, name: str, excluded: Callable[[str], bool]
+) -> list[str]:
     conffiles = {dpkg.canonical(one) for one in database.packages[name].conffiles}
-    left_out = tuple(excluded)
-    for path in database.files(name):
-        if path.startswith(left_out) or path in conffiles or path.startswith(("/etc/", "/var/")):
-            continue  # what the owner may have removed is for the checks that know what it means
-        if path.startswith(("/run/", "/dev/", "/proc/", "/sys/", "/tmp/")):
-            continue
-        if path.strip("/") in base_merged_usr.NAMES:
-            continue
-        if patient.files.lstat(path) is None and not _diverted(patient, path):
-            yield path
-
-
-def _diverted(patient: Patient, path: str) -> bool:
-    text = patient.cache.get("diversions")
-    if text is None:
-        text = patient.files.text(f"{dpkg.ADMIN}/diversions", 1 << 20) or ""
-        patient.cache["diversions"] = text
-    assert isinstance(text, str)
-    short = path[4:] if path.startswith("/usr/") else path
-    lines = text.split("\n")
-    return path in lines or short in lines
+    return [
+        path
+        for path in database.files(name)
+        if not path.startswith(_LEFT_OUT)
+        and path not in _NOT_NEEDED
+        and path not in conffiles
+        and path.strip("/") not in base_merged_usr.NAMES
+        and patient.files.lstat(path) is None
+        and not database.diverted(path, name)
+        and not excluded(path)
+    ]
 
 
 def _altered(
-    patient: Patient, database: dpkg.Database, name: str, budget: list[int]
-) -> Iterator[str]:
+    patient: Patient, database: dpkg.Database, name: str, budget: list[int], pool: Executor
+) -> list[Future[list[str]]]:
+    """The files with other bytes than the package has, in batches that are still worked on."""
+    files: list[tuple[str, str, str]] = []
     for path, digest in database.sums(name).items():
         if not path.startswith(_HASHED) or path.startswith("/usr/lib/modules/"):
             continue
+        real = patient.files.target(path)
         found = patient.files.lstat(path)
-        if found is None or not stat.S_ISREG(found.st_mode) or _diverted(patient, path):
+        if real is None or found is None or not stat.S_ISREG(found.st_mode):
+            continue
+        if database.diverted(path, name):
             continue
         budget[0] -= found.st_size
         if budget[0] < 0:
-            return
-        if _digest(patient, path) != digest:
-            yield path
+            break
+        files.append((path, patient.files.here(real), digest))
+    return [
+        pool.submit(_other, files[first : first + BATCH]) for first in range(0, len(files), BATCH)
+    ]
 
 
-def _digest(patient: Patient, path: str) -> str:
-    """MD5 of a file; empty where it cannot be read to its end."""
-    file = patient.files.open(path)
-    if file is None:
-        return ""
+def _other(files: list[tuple[str, str, str]]) -> list[str]:
+    return [path for path, place, digest in files if _digest(place) != digest]
+
+
+def _digest(place: str) -> str:
+    """MD5 of a regular file of the guest, by where it lies here; empty where it cannot be read."""
     summing = hashlib.md5(usedforsecurity=False)
-    with file:
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            for chunk in iter(lambda: file.read(CHUNK), b""):
+            piece = min(CHUNK, os.fstat(descriptor).st_size + 1)  # a small file in one piece
+            while chunk := os.read(descriptor, piece):
                 summing.update(chunk)
-        except OSError:
-            return ""
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return ""
     return summing.hexdigest()
 
 

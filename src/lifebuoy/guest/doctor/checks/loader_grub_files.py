@@ -26,11 +26,11 @@ def examine(patient: Patient) -> Iterator[Finding]:
     if patient.firmware == "uefi" and not tree.exists(place) and _built_in(patient):
         return  # a signed GRUB holds its modules; systems of the rpm family have no folder at all
     names = set(tree.names(place))
-    source = {
-        name
-        for name in tree.names(f"/usr/lib/grub/{grub.platform(patient)}")
-        if name.endswith((".mod", ".lst"))
-    } - {"fdt.lst"}
+    packaged = f"/usr/lib/grub/{grub.platform(patient)}"
+    source = {name for name in tree.names(packaged) if name.endswith((".mod", ".lst"))}
+    source -= {"fdt.lst"}
+    if _version(patient, place) not in ("", _version(patient, packaged)):
+        source = set()  # upgraded since: what is in /boot is of the version that was installed
     wanted = set(_NEEDED) | (source if len(names) > len(source) // 2 else set())
     missing = sorted(name for name in wanted if name not in names)
     empty = sorted(name for name in names & wanted if _is_empty(patient, f"{place}/{name}"))
@@ -48,6 +48,10 @@ def examine(patient: Patient) -> Iterator[Finding]:
         _repair(patient, set(wrong)),
         (f"copy them from /usr/lib/grub/{grub.platform(patient)}, or run grub-install",),
     )
+
+
+def _version(patient: Patient, place: str) -> str:
+    return grub.version_of(patient.files.text(f"{place}/modinfo.sh"))
 
 
 def _built_in(patient: Patient) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from ..patient import Patient
 from ..tree import Tree
@@ -14,6 +16,8 @@ INFO = f"{ADMIN}/info"
 MOST_STATUS = 32 << 20
 MOST_PARAGRAPHS = 50_000
 _MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
+MOST_RULES = 1000
+_RULE = re.compile(r"^path-(include|exclude)[= ][ \t]*(\S{1,500})\s*$")
 _SUM = re.compile(r"^([0-9a-f]{32})  (.+)$")
 
 
@@ -29,6 +33,12 @@ class Package:
     multi_arch: str = ""
     status: str = ""
     conffiles: tuple[str, ...] = ()
+    foreign: bool = False
+
+    @property
+    def key(self) -> str:
+        """What it is called in the database: other architectures may have it, too."""
+        return f"{self.name}:{self.architecture}" if self.foreign else self.name
 
     @property
     def installed(self) -> bool:
@@ -89,6 +99,52 @@ def packages_of(text: str) -> list[Package]:
     return found
 
 
+def with_foreign(packages: list[Package]) -> list[Package]:
+    """The same, those of another architecture than dpkg's own marked."""
+    own = next((one.architecture for one in packages if one.name == "dpkg"), "")
+    return [
+        replace(one, foreign=True) if own and one.architecture not in (own, "all", "") else one
+        for one in packages
+    ]
+
+
+def diversions_of(text: str) -> dict[str, str]:
+    """Canonical path -> the package that diverts it, ":" for the owner; lines come in threes."""
+    lines = text.split("\n")
+    return {canonical(lines[at]): lines[at + 2] for at in range(0, len(lines) - 2, 3)}
+
+
+@dataclass(frozen=True)
+class Override:
+    """Owner, group (names, or "#" and a number) and mode that the owner gave a path."""
+
+    user: str
+    group: str
+    mode: int
+
+
+def overrides_of(text: str) -> dict[str, Override]:
+    """Canonical path -> what dpkg-statoverride has for it."""
+    found = {}
+    for line in text.split("\n"):
+        fields = line.split(None, 3)
+        if len(fields) == 4 and fields[2].isdigit() and set(fields[2]) <= set("01234567"):
+            found[canonical(fields[3])] = Override(fields[0], fields[1], int(fields[2][-4:], 8))
+    return found
+
+
+def left_out_by(text: str) -> list[tuple[re.Pattern[str], bool]]:
+    """The patterns of a dpkg.cfg for canonical paths, True where they leave files out."""
+    found: list[tuple[re.Pattern[str], bool]] = []
+    for line in text.split("\n"):
+        match = _RULE.match(line) if len(found) < MOST_RULES else None
+        if match is not None:
+            with suppress(re.error):  # some ranges in brackets, on older Pythons
+                pattern = fnmatch.translate(canonical(match[2].strip("\"'")))
+                found.append((re.compile(pattern), match[1] == "exclude"))
+    return found
+
+
 def sums_of(text: str) -> dict[str, str]:
     """Canonical path -> MD5, as a package's md5sums has them."""
     found = {}
@@ -104,14 +160,18 @@ class Database:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._text = tree.text(f"{ADMIN}/status", MOST_STATUS) or ""
-        self.packages = {one.name: one for one in packages_of(self._text) if one.installed}
-        if not self.packages:
-            old = tree.text(f"{ADMIN}/status-old", MOST_STATUS) or ""
-            self.packages = {one.name: one for one in packages_of(old) if one.installed}
+        #: by ``Package.key``
+        self.packages = self._read("status") or self._read("status-old")
         self._info = set(tree.names(INFO))
         self._owner: dict[str, str] = {}
+        self._files: dict[str, list[str]] = {}
         self._sums: dict[str, dict[str, str]] = {}
+        self._diversions = diversions_of(tree.text(f"{ADMIN}/diversions", 1 << 20) or "")
+        self.overrides = overrides_of(tree.text(f"{ADMIN}/statoverride", 1 << 20) or "")
+
+    def _read(self, name: str) -> dict[str, Package]:
+        found = packages_of(self._tree.text(f"{ADMIN}/{name}", MOST_STATUS) or "")
+        return {one.key: one for one in with_foreign(found) if one.installed}
 
     @property
     def present(self) -> bool:
@@ -120,24 +180,33 @@ class Database:
 
     def _file(self, package: str, suffix: str) -> str | None:
         known = self.packages.get(package)
-        architecture = f":{known.architecture}" if known else ""
-        for name in (f"{package}{architecture}.{suffix}", f"{package}.{suffix}"):
+        full = f"{known.name}:{known.architecture}" if known else package
+        for name in (f"{full}.{suffix}", f"{package}.{suffix}"):
             if name in self._info:
                 return self._tree.text(f"{INFO}/{name}", 16 << 20)
         return None
 
     def files(self, package: str) -> list[str]:
         """Every path of the package, folders and links too, canonical."""
-        text = self._file(package, "list") or ""
-        return [
-            canonical(line) for line in text.split("\n") if line.startswith("/") and line != "/."
-        ]
+        if package not in self._files:
+            lines = (self._file(package, "list") or "").split("\n")
+            self._files[package] = [
+                line if line.startswith("/usr/") else canonical(line)
+                for line in lines
+                if line.startswith("/") and line != "/."
+            ]
+        return self._files[package]
 
     def sums(self, package: str) -> dict[str, str]:
         """The MD5 sums of the package's regular files."""
         if package not in self._sums:
             self._sums[package] = sums_of(self._file(package, "md5sums") or "")
         return self._sums[package]
+
+    def diverted(self, path: str, package: str) -> bool:
+        """Whether this file of the package lies elsewhere, by another package or the owner."""
+        by = self._diversions.get(path)
+        return by is not None and by != self.packages[package].name
 
     def has_list(self, package: str) -> bool:
         """Whether the database knows the files of this package."""
@@ -146,9 +215,8 @@ class Database:
     def owner(self, path: str) -> Package | None:
         """The package that a path belongs to."""
         if not self._owner:
-            for name in self.packages:
-                for one in self.files(name):
-                    self._owner.setdefault(one, name)
+            for name in reversed(self.packages):  # the first one counts
+                self._owner.update(dict.fromkeys(self.files(name), name))
         home = self._owner.get(canonical(path))
         return self.packages.get(home) if home else None
 
