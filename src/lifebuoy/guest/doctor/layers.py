@@ -105,10 +105,11 @@ class Layers:
         for known in self._passphrases:
             if self._try(volume, known):
                 return True
-        for _ in range(MOST_ATTEMPTS):
+        what = f"{volume.name} (LUKS, UUID {plain(volume.signature.uuid)})"
+        for attempt in range(MOST_ATTEMPTS):
             if self._refused.get(volume.key, _WRONG) != _WRONG:
                 break  # no passphrase helps
-            passphrase = self._ask(f"{volume.name} (LUKS, UUID {plain(volume.signature.uuid)})")
+            passphrase = self._ask(f"{what}, as that does not open it" if attempt else what)
             if passphrase is None:
                 break
             self._passphrases.append(passphrase)
