@@ -156,7 +156,6 @@ def test_a_passphrase_given_once_is_tried_on_every_volume(
         layers.volumes(disks)
         assert not layers.unlock()
         assert not layers.unlock(), "what was refused is not asked for again"
-        layers.volumes(disks)
         assert [one.why for one in layers.closed] == ["the passphrase does not open it"] * 2
     assert tried == [("one", b"word"), ("two", b"word")]
     for disk in disks:

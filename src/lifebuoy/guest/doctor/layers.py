@@ -99,6 +99,10 @@ class Layers:
                 continue
             if self._opens(volume):
                 return True
+        why = {volume.name: self._refused[volume.key] for volume in self._locked}
+        self.closed = tuple(
+            Closed(one.name, one.kind, why.get(one.name, one.why)) for one in self.closed
+        )
         return False
 
     def _opens(self, volume: Volume) -> bool:
