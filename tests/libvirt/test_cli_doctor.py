@@ -23,7 +23,16 @@ def test_outside_rescue_mode_it_is_refused_and_told_how_to_enter(
     assert "RUNNING" in error["message"] and error["hint"] == "lifebuoy rescue enter test"
 
 
-@pytest.mark.parametrize("words", [["--only", "--yes"], ["--only", "A B"], ["--undo", "--dry-run"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--only", "--yes"],
+        ["--only", "A B"],
+        ["--undo", "--dry-run"],
+        ["--passphrase"],
+        ["--passphrase-file", "-", "--queue"],
+    ],
+)
 def test_what_cannot_be_asked_for_is_bad_input(lifebuoy: Command, words: list[str]) -> None:
     error = lifebuoy("repair", "test", *words, "--json").error()
     assert error["code"] == "bad-input"

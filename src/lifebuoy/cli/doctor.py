@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import boot_chain, options, output, progress
+from lifebuoy.cli import ask, boot_chain, options, output, progress
 from lifebuoy.cli.session import Session, of
 from lifebuoy.doctor.report import Report
 from lifebuoy.operations.context import Context
@@ -34,16 +34,20 @@ def doctor(
     context: typer.Context,
     name: options.Name,
     timeout: Timeout = 900.0,
+    passphrase: options.Passphrase = False,
+    passphrase_file: options.PassphraseFile = None,
     json: options.Json = False,
 ) -> None:
     """Say why the system on an instance's disks does not boot, along the chain that a boot is.
 
     For an instance in rescue mode. The doctor there reads the disks and changes nothing; every
     finding tells what was seen, why it stops the boot, and what would mend it: lifebuoy repair.
+    Partitions, software RAID and LVM are seen as they are; for LUKS the passphrase is needed.
     """
     session = of(context)
+    given = ask.passphrase_given(prompt=passphrase, file=passphrase_file)
     with session.look(name) as (found, name):
-        report = look(found, name, timeout, silent=json)
+        report = look(found, name, timeout, given, silent=json)
     if json:
         output.print_json({"instance": name, "report": report.as_json()})
     else:
@@ -52,11 +56,13 @@ def doctor(
         raise typer.Exit(1)
 
 
-def look(context: Context, name: str, seconds: float, *, silent: bool) -> Report:
+def look(
+    context: Context, name: str, seconds: float, passphrase: bytes = b"", *, silent: bool
+) -> Report:
     """The report, with the time that it takes shown."""
     with progress.shown(silent=silent) as view:
         view(StepEvent(_DOING, StepState.STARTED))
-        report = examine(context, name, seconds)
+        report = examine(context, name, seconds, passphrase)
         view(StepEvent(_DOING, StepState.DONE, report.seconds))
     return report
 

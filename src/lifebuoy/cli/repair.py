@@ -18,7 +18,7 @@ from lifebuoy.errors import BadInput
 from lifebuoy.model import Action
 from lifebuoy.operations import repair as operation
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.repair import Repaired, RepairRequest, UndoRequest
+from lifebuoy.operations.repair import Repaired, RepairRequest, Secret, UndoRequest
 
 _ID: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
@@ -55,6 +55,8 @@ def repair(
     ] = False,
     yes: Annotated[bool, options.flag("--yes", "-y", help="Do not ask.")] = False,
     timeout: Timeout = 900.0,
+    passphrase: options.Passphrase = False,
+    passphrase_file: options.PassphraseFile = None,
     queue: options.Queue = False,
     json: options.Json = False,
 ) -> None:
@@ -65,18 +67,26 @@ def repair(
     it after the repair under way, and takes back what was mended before.
     """
     session = of(context)
-    request = RepairRequest(_ids(only or []), timeout, 2 * timeout)
+    request = RepairRequest(
+        _ids(only or []), timeout, 2 * timeout, passphrase or passphrase_file is not None
+    )
     if undo and (only or only_show):
         raise BadInput("--undo takes a whole repair back", hint="leave --only and --dry-run away")
+    if queue and request.encrypted:
+        raise BadInput(
+            "a worker cannot be told a passphrase: it is written down nowhere",
+            hint="leave --queue away",
+        )
+    secret = Secret(ask.passphrase_given(prompt=passphrase, file=passphrase_file))
     with session.instance(name) as (found, name):
         if undo:
-            _undo(session, found, name, timeout, queue=queue, as_json=json)
+            _undo(session, found, name, request, secret, queue=queue, as_json=json)
         elif only_show:
-            _show_plan(found, name, request, as_json=json)
+            _show_plan(found, name, request, secret, as_json=json)
         elif queue:
             queued(session, found, operation.REPAIR, name, operation.packed(request), as_json=json)
-        elif yes or json or not output.interactive() or _agreed(found, name, request):
-            _repair(session, found, name, request, as_json=json)
+        elif yes or json or not output.interactive() or _agreed(found, name, request, secret):
+            _repair(session, found, name, request, secret, as_json=json)
 
 
 def _ids(only: list[str]) -> tuple[str, ...]:
@@ -87,9 +97,9 @@ def _ids(only: list[str]) -> tuple[str, ...]:
     return found
 
 
-def _agreed(context: Context, name: str, request: RepairRequest) -> bool:
+def _agreed(context: Context, name: str, request: RepairRequest, secret: Secret) -> bool:
     """Show what would be mended, and ask; False where there is nothing."""
-    report = look(context, name, request.examine_s, silent=False)
+    report = look(context, name, request.examine_s, secret.passphrase, silent=False)
     todo = operation.chosen(report, request.only)
     output.note(boot_chain.verdict(report))
     if not todo:
@@ -113,10 +123,19 @@ def _unnamed(report: Report, request: RepairRequest) -> list[str]:
 
 
 def _repair(
-    session: Session, context: Context, name: str, request: RepairRequest, *, as_json: bool
+    session: Session,
+    context: Context,
+    name: str,
+    request: RepairRequest,
+    secret: Secret,
+    *,
+    as_json: bool,
 ) -> None:
+    known = secret if request.encrypted else None
     asked = operation.packed(request)
-    reached = done(session, context, operation.REPAIR, name, asked, silent=as_json).outcome()
+    reached = done(
+        session, context, operation.REPAIR, name, asked, silent=as_json, secret=known
+    ).outcome()
     if as_json:
         output.print_json(as_facts(name, reached))
     else:
@@ -155,13 +174,15 @@ def _show(session: Session, name: str, reached: Repaired, request: RepairRequest
         output.note(f"Take it back: {session.command('repair', where, '--undo')}")
 
 
-def _show_plan(context: Context, name: str, request: RepairRequest, *, as_json: bool) -> None:
-    report = look(context, name, request.examine_s, silent=as_json)
+def _show_plan(
+    context: Context, name: str, request: RepairRequest, secret: Secret, *, as_json: bool
+) -> None:
+    report = look(context, name, request.examine_s, secret.passphrase, silent=as_json)
     todo = operation.chosen(report, request.only)
     difference: list[str] = []
     if todo:
         ids = [one.id for one in todo]
-        there = operation.doctor_of(context.host.domain(name), Action.REPAIR)
+        there = operation.doctor_of(context.host.domain(name), Action.REPAIR, secret.passphrase)
         difference = there.difference(ids, request.examine_s)
     if as_json:
         output.print_json(
@@ -186,13 +207,23 @@ def _planned(finding: Finding) -> dict[str, object]:
 
 
 def _undo(
-    session: Session, context: Context, name: str, timeout: float, *, queue: bool, as_json: bool
+    session: Session,
+    context: Context,
+    name: str,
+    request: RepairRequest,
+    secret: Secret,
+    *,
+    queue: bool,
+    as_json: bool,
 ) -> None:
-    asked = operation.packed(UndoRequest(timeout, 2 * timeout))
+    wish = UndoRequest(request.examine_s, request.repair_s, request.encrypted)
+    asked = operation.packed(wish)
     if queue:
         queued(session, context, operation.UNDO, name, asked, as_json=as_json)
         return
-    run = done(session, context, operation.UNDO, name, asked, silent=as_json).result()["run"]
+    known = secret if request.encrypted else None
+    undone = done(session, context, operation.UNDO, name, asked, silent=as_json, secret=known)
+    run = undone.result()["run"]
     if as_json:
         output.print_json({"instance": name, "action": "undo", "run": run})
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -53,10 +53,14 @@ exec flock --no-fork --timeout "$seconds" --conflict-exit-code {_AT_WORK} /run/l
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """The doctor in the rescue system of the instance ``name``. ``seconds`` is for each call."""
+    """The doctor in the rescue system of the instance ``name``. ``seconds`` is for each call.
+
+    ``passphrase`` opens its encrypted disks; it goes in by standard input alone.
+    """
 
     agent: Agent
     name: str
+    passphrase: bytes = field(default=b"", repr=False)
 
     def examine(self, seconds: float = EXAMINE_S) -> Report:
         """What it finds; nothing is changed.
@@ -101,9 +105,12 @@ class Doctor:
         """What it prints; at most ``most`` bytes. Raises unless it ends with a ``good`` status."""
         folder = PurePosixPath("/run") / f"lifebuoy-doctor-{secrets.token_hex(6)}"
         whole = str(max(1, round(seconds)))
+        given = self.passphrase + b"\n" if self.passphrase else b""
+        more = ["--passphrase-stdin"] if given else []
         try:
             done = self.agent.run(
-                ["/bin/sh", "-c", _SCRIPT, "doctor", str(folder), whole, *arguments],
+                ["/bin/sh", "-c", _SCRIPT, "doctor", str(folder), whole, *more, *arguments],
+                stdin=given,
                 timeout_s=2 * seconds + _KILL_S + _MARGIN_S,
             )
             if done.status not in good:

@@ -29,6 +29,16 @@ repair replaces is kept below `/var/lib/lifebuoy/undo`, on the guest's disk wher
 check of a file system can be taken back only as long as nothing was written to that file system
 since: make a backup point first.
 
+The root is found through partitions, software RAID, LUKS, LVM and btrfs subvolumes, in any order.
+For LUKS the passphrase is asked for where `doctor` runs at a terminal; from the host it comes
+with `--passphrase` (asks) or `--passphrase-file FILE|-`, and is written down nowhere: a repair
+that is killed goes on when it is asked for again with it. While looking, everything is opened
+read-only, and what was opened is closed again, also by the next doctor after one that was killed.
+What you have opened yourself is used as it is and stays open. A RAID of which members are missing
+that worked last time is looked at, but not written; so is a logical volume with snapshots that is
+not active. Thin, cached and mirrored logical volumes are seen once you have activated them
+(`vgchange -ay`).
+
 A finding stops the boot, is a warning, or a note; a report's headline is the first that stops
 the boot.
 """

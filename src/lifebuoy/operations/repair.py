@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from lifebuoy.doctor.calling import EXAMINE_S, REPAIR_S, Doctor
 from lifebuoy.doctor.report import Finding, Report, Risk, Severity
-from lifebuoy.errors import AgentUnavailable, Refused
+from lifebuoy.errors import AgentUnavailable, HostTrouble, Refused
 from lifebuoy.hypervisor import Domain
 from lifebuoy.image.catalogue import OURS
 from lifebuoy.interruption import checked_by, deferred, never
@@ -36,19 +36,28 @@ _MOST_ROUNDS: Final = 20
 @dataclass(frozen=True, slots=True)
 class RepairRequest:
     """``only`` are ids of findings; none: all that is ill and can be mended without
-    a high risk."""
+    a high risk. ``encrypted``: it needs a ``Secret``."""
 
     only: tuple[str, ...] = ()
     examine_s: float = EXAMINE_S
     repair_s: float = REPAIR_S
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
-    """Takes the last repair back."""
+    """Takes the last repair back. ``encrypted``: it needs a ``Secret``."""
 
     examine_s: float = EXAMINE_S
     repair_s: float = REPAIR_S
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The passphrase of the instance's disks, which only the process knows that was asked."""
+
+    passphrase: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Repaired:
     report: Report
 
 
-def doctor_of(domain: Domain, action: Action) -> Doctor:
+def doctor_of(domain: Domain, action: Action, passphrase: bytes = b"") -> Doctor:
     """The doctor in the instance's rescue system.
 
     Raises:
@@ -80,16 +89,18 @@ def doctor_of(domain: Domain, action: Action) -> Doctor:
             else "wait until it has started, look at its screen (lifebuoy vnc), or leave and "
             "enter again",
         )
-    return Doctor(domain.agent, domain.name)
+    return Doctor(domain.agent, domain.name, passphrase)
 
 
-def examine(context: Context, name: str, seconds: float = EXAMINE_S) -> Report:
+def examine(
+    context: Context, name: str, seconds: float = EXAMINE_S, passphrase: bytes = b""
+) -> Report:
     """What the doctor finds on the disks of an instance in rescue mode; nothing is changed.
 
     Raises:
         LifebuoyError: see ``doctor_of`` and ``Doctor.examine``.
     """
-    return doctor_of(context.host.domain(name), Action.CHECK).examine(seconds)
+    return doctor_of(context.host.domain(name), Action.CHECK, passphrase).examine(seconds)
 
 
 def chosen(report: Report, only: tuple[str, ...]) -> list[Finding]:
@@ -118,8 +129,12 @@ class Repairing:
         self._domain = work.context.host.domain(work.instance)
         asked = work.request
         self._request = RepairRequest(
-            tuple(asked["only"]), float(asked["examine_s"]), float(asked["repair_s"])
+            tuple(asked["only"]),
+            float(asked["examine_s"]),
+            float(asked["repair_s"]),
+            bool(asked.get("encrypted")),
         )
+        self._secret = work.secrets if isinstance(work.secrets, Secret) else None
         self._progress = work.progress
         self._report: Report | None = None  # the newest of this process
         self.state: JsonObject = {}
@@ -163,7 +178,7 @@ class Repairing:
         """Nothing is held open."""
 
     def _doctor(self) -> Doctor:
-        return doctor_of(self._domain, Action.REPAIR)
+        return _with_passphrase(self._domain, self._request, self._secret, "")
 
     def _mend(self, id_: str) -> str:
         self._progress(self.state["plan"].index(id_), len(self.state["plan"]))
@@ -215,7 +230,10 @@ class TakingBack:
     def __init__(self, work: Work) -> None:
         self._domain = work.context.host.domain(work.instance)
         asked = work.request
-        self._request = UndoRequest(float(asked["examine_s"]), float(asked["repair_s"]))
+        self._request = UndoRequest(
+            float(asked["examine_s"]), float(asked["repair_s"]), bool(asked.get("encrypted"))
+        )
+        self._secret = work.secrets if isinstance(work.secrets, Secret) else None
         self.state: JsonObject = {}
 
     def begin(self) -> None:
@@ -241,7 +259,7 @@ class TakingBack:
         """Nothing is held open."""
 
     def _doctor(self) -> Doctor:
-        return doctor_of(self._domain, Action.REPAIR)
+        return _with_passphrase(self._domain, self._request, self._secret, " --undo")
 
     def _take_back(self) -> str:
         doctor = self._doctor()
@@ -252,8 +270,20 @@ class TakingBack:
         return str(self.state["run"])
 
 
+def _with_passphrase(
+    domain: Domain, request: RepairRequest | UndoRequest, secret: Secret | None, words: str
+) -> Doctor:
+    if request.encrypted and secret is None:
+        raise HostTrouble(
+            "the process that knew the passphrase has ended, and it is written down nowhere",
+            hint=f"ask again with it: lifebuoy repair {domain.name}{words} --passphrase",
+            safe="What was mended before is whole, and can be taken back with --undo.",
+        )
+    return doctor_of(domain, Action.REPAIR, secret.passphrase if secret else b"")
+
+
 def packed(request: RepairRequest | UndoRequest) -> JsonObject:
-    """What is written down of a request."""
+    """What is written down of a request: never the passphrase."""
     asked = asdict(request)
     return asked | {"only": list(asked["only"])} if "only" in asked else asked
 

@@ -32,9 +32,11 @@ class Agent:
         self.status = status
         self.files = files
         self.ran: list[Sequence[str]] = []
+        self.given: list[bytes] = []
 
-    def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+    def run(self, argv: Sequence[str], *, timeout_s: float, stdin: bytes = b"") -> Completed:
         self.ran.append(argv)
+        self.given.append(stdin)
         return Completed(self.status, b"", b"")
 
     def read_file(self, path: str, *, most: int) -> bytes:
@@ -124,6 +126,15 @@ def test_a_note_is_left_alone_unless_it_is_named() -> None:
     report = taken(value)
     assert [one.id for one in chosen(report, ())] == ["base-merged-usr"]
     assert [one.id for one in chosen(report, ("a-note",))] == ["a-note"]
+
+
+def test_a_passphrase_goes_in_by_standard_input_alone() -> None:
+    agent: Any = Agent(out=json.dumps(said()).encode())
+    there = Doctor(agent, "web1", b"open it")
+    there.examine()
+    assert agent.given[0] == b"open it\n"
+    assert "--passphrase-stdin" in agent.ran[0]
+    assert "open it" not in repr((agent.ran, there))
 
 
 def test_an_empty_answer_is_no_report() -> None:

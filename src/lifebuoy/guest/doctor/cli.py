@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -14,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import describing, drawing, mounting, repairing, report, undo
+from . import describing, drawing, luks, mounting, repairing, report, undo
 from .checks import registry
 from .examining import examine, findings, headline, timings
+from .layers import Layers
 from .naming import plain
 
 EXIT_SOUND, EXIT_BROKEN, EXIT_USAGE, EXIT_FAILED = 0, 1, 2, 3
@@ -43,25 +45,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     try:
         mounting.own_namespace()
-        wish = repairing.Wish(
-            disks,
-            frozenset(",".join(options.only).split(",")) - {""},
-            options.firmware,
-            options.root,
-            options.packages,
-            not options.offline,
-            options.undo_folder,
-            options.bus,
-            options.brief,
-        )
-        if options.undo:
-            return _runs(wish, options) if options.dry_run else _undo(wish, options.run)
-        if options.repair and not options.dry_run:
-            return _repair(wish, options)
-        return _diagnose(wish, options)
+        ask = _asking(stdin=options.passphrase_stdin)
+        for number in (signal.SIGTERM, signal.SIGHUP):  # what is open is closed on the way out
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
+        writes = (options.repair or options.undo) and not options.dry_run
+        with Layers(writable=writes, ask=ask) as layers:
+            return _run(options, disks, layers)
     except (OSError, mounting.CannotMount, subprocess.TimeoutExpired) as failure:
         print(f"doctor: {plain(str(failure))}", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _run(options: argparse.Namespace, disks: Sequence[str], layers: Layers) -> int:
+    wish = repairing.Wish(
+        disks,
+        layers,
+        frozenset(",".join(options.only).split(",")) - {""},
+        options.firmware,
+        options.root,
+        options.packages,
+        not options.offline,
+        options.undo_folder,
+        options.bus,
+        options.brief,
+    )
+    if options.undo:
+        return _runs(wish, options) if options.dry_run else _undo(wish, options.run)
+    if options.repair and not options.dry_run:
+        return _repair(wish, options)
+    return _diagnose(wish, options)
+
+
+def _asking(*, stdin: bool) -> luks.Ask:
+    """How a passphrase is come by: the first line of standard input, the terminal, or not."""
+    if not stdin:
+        return luks.ask_at_terminal if sys.stdin.isatty() else luks.nobody
+    line = sys.stdin.buffer.readline(luks.LONGEST + 1)
+    given = [line.rstrip(b"\n")] if line.strip() else []
+    return lambda what: given.pop() if given else None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--undo", action="store_true", help="take the last repair back")
     parser.add_argument(
         "--run", default="", help="the repair's name; with --undo which one, the last if none"
+    )
+    parser.add_argument(
+        "--passphrase-stdin",
+        action="store_true",
+        help="the passphrase of encrypted disks is the first line of standard input",
     )
     parser.add_argument("--packages", metavar="DIR", action="append", default=[])
     parser.add_argument("--offline", action="store_true", help="download no packages")

@@ -32,6 +32,8 @@ class Disk:
         self.size = os.lseek(self._fd, 0, os.SEEK_END)
         self.is_device = stat.S_ISBLK(os.fstat(self._fd).st_mode)
         self.name = os.path.basename(os.path.realpath(path))
+        #: the disk that the firmware sees, where this one is made of it
+        self.bottom: Disk = self
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes, fewer where the disk ends or cannot be read."""

@@ -13,7 +13,7 @@ from .kernels import kernels
 from .model import Repair
 from .mounting import run
 from .patient import Patient
-from .volume import Volume
+from .volume import LUKS, LVM, RAID, Volume
 
 OURS = "/usr/lib/grub"  # this system's
 PACKAGED = "/usr/lib/grub/i386-pc"  # the guest's
@@ -59,7 +59,7 @@ def root_argument(patient: Patient) -> str:
         if line.where == "/" and named and patient.called(line.source) is patient.root:
             return line.source
     assert patient.root is not None
-    if patient.root.part is None and patient.root.names[0].startswith("/dev/mapper/"):
+    if patient.root.inside[-1:] == (LVM,):
         return patient.root.names[0]
     return f"UUID={patient.root.signature.uuid}"
 
@@ -74,9 +74,14 @@ def _defaults(patient: Patient) -> dict[str, str]:
 
 
 def configuration(patient: Patient) -> str:
-    """A plain grub.cfg with an entry for every kernel that is there; empty where there is none."""
+    """A plain grub.cfg with an entry for every kernel that is there; empty where there is none.
+
+    Also where GRUB itself would have to ask for a passphrase to read /boot.
+    """
     boot = patient.boot_volume
     assert boot is not None
+    if LUKS in boot.inside:
+        return ""
     settings = _defaults(patient)
     words = [settings.get("GRUB_CMDLINE_LINUX", ""), settings.get("GRUB_CMDLINE_LINUX_DEFAULT", "")]
     root = root_argument(patient)
@@ -112,9 +117,10 @@ def _quoted(text: str) -> str:
 
 def modules(patient: Patient, volume: Volume) -> list[str]:
     """GRUB's modules to read a volume."""
-    table = "part_gpt" if volume.disk.is_gpt() else "part_msdos"
+    table = "part_gpt" if volume.disk.bottom.is_gpt() else "part_msdos"
     found = [table, _FILE_SYSTEMS.get(volume.kind, "ext2")]
-    return [*found, "lvm"] if volume.part is None and volume.start else found
+    found += ["mdraid09", "mdraid1x"] if RAID in volume.inside else []
+    return [*found, "lvm"] if LVM in volume.inside else found
 
 
 def configuration_repair(patient: Patient, summary: str) -> Repair | None:
@@ -175,7 +181,7 @@ def _copy(target: str, name: str, data: bytes) -> PutFile:
 def build_core(patient: Patient) -> bytes:
     """A core image of this system's GRUB that finds the patient's /boot; empty where none is."""
     boot = patient.boot_volume
-    if boot is None or not Path(OURS, "i386-pc/kernel.img").exists():
+    if boot is None or LUKS in boot.inside or not Path(OURS, "i386-pc/kernel.img").exists():
         return b""
     inside = path_in_volume(patient, folder(patient).rpartition("/")[2])
     with tempfile.TemporaryDirectory(prefix="doctor-") as work:

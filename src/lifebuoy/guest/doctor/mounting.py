@@ -41,19 +41,29 @@ def own_namespace() -> None:
         raise OSError(ctypes.get_errno(), "mount --make-rprivate /")
 
 
-def run(argv: Sequence[str], timeout_s: int = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
-    """Runs a program of this system, not of the guest; its output is kept, not shown."""
+def run(
+    argv: Sequence[str],
+    timeout_s: int = TIMEOUT_S,
+    *,
+    given: bytes = b"",
+    holds: Sequence[int] = (),
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program of this system, not of the guest; its output is kept, not shown.
+
+    ``given`` is its standard input; ``holds`` are descriptors that stay open as long as it runs.
+    """
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-    return subprocess.run(
+    done = subprocess.run(
         list(argv),
         capture_output=True,
-        text=True,
-        errors="replace",
-        stdin=subprocess.DEVNULL,
+        input=given,
         timeout=timeout_s,
         check=False,
         env=environment,
+        pass_fds=holds,
     )
+    out, err = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
 
 def node_of(volume: Volume) -> str | None:
@@ -61,10 +71,7 @@ def node_of(volume: Volume) -> str | None:
     if not volume.disk.is_device:
         return None
     if volume.part is None:
-        for name in (volume.disk.path, *volume.names):
-            if (volume.start == 0 or name.startswith("/dev/mapper/")) and os.path.exists(name):
-                return name
-        return None
+        return volume.disk.path if volume.key == (volume.disk.path, 0, volume.disk.size) else None
     folder = Path("/sys/class/block") / volume.disk.name
     for child in folder.glob(f"{volume.disk.name}*"):
         try:
@@ -74,6 +81,26 @@ def node_of(volume: Volume) -> str | None:
         if start * 512 == volume.start:
             return f"/dev/{child.name}"
     return None
+
+
+def holders(volume: Volume) -> list[str]:
+    """Names of the kernel's devices that are made of the volume now, such as dm-0 and md127."""
+    node = node_of(volume)
+    folder = Path("/sys/class/block") / os.path.basename(os.path.realpath(node or "/")) / "holders"
+    return sorted(child.name for child in folder.iterdir()) if node and folder.is_dir() else []
+
+
+def above(volume: Volume) -> list[str]:
+    """The same, with what those in turn are parts of."""
+    found: list[str] = []
+    pending = holders(volume)
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.append(name)
+            folder = Path("/sys/class/block", name, "holders")
+            pending += [child.name for child in folder.iterdir()] if folder.is_dir() else []
+    return found
 
 
 def mounted_at(node: str) -> str | None:
@@ -97,11 +124,15 @@ def holds_running_system(disk: str) -> bool:
     if not inside.exists():
         return False
     whole = f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
-    real = inside.resolve()
-    return any(
-        (folder / "dev").exists() and (folder / "dev").read_text().strip() == whole
-        for folder in (real, real.parent)
-    )
+    pending = [inside.resolve()]
+    while pending:
+        real = pending.pop()
+        for folder in (real, real.parent):
+            if (folder / "dev").exists() and (folder / "dev").read_text().strip() == whole:
+                return True
+        if (real / "slaves").is_dir():  # what a mapping or an array is made of
+            pending += [child.resolve() for child in (real / "slaves").iterdir()]
+    return False
 
 
 def attach(volume: Volume, *, writable: bool) -> str:

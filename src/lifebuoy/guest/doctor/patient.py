@@ -13,10 +13,11 @@ from pathlib import Path
 
 from . import fat, mounting
 from .disk import Disk
-from .formats import fstab, gpt
+from .formats import crypttab, fstab, gpt
 from .formats.signature import HEAD
+from .layers import Closed, Layers
 from .tree import Tree
-from .volume import Volume, find_volumes
+from .volume import LUKS, LVM, Volume, content_name, is_member
 
 _ROOT_KINDS = {"ext2", "ext3", "ext4", "xfs", "btrfs"}
 _SUBVOLUMES = ("@", "@root", "root", "@rootfs")
@@ -41,6 +42,8 @@ class Patient:
     other_roots: list[Volume] = field(default_factory=list)
     #: volumes that could not be mounted, and what mount said
     refused: list[tuple[Volume, str]] = field(default_factory=list)
+    #: RAID, LUKS and LVM whose content was not seen
+    closed: Sequence[Closed] = ()
     cache: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -56,7 +59,29 @@ class Patient:
 
     def called(self, spec: str) -> Volume | None:
         """The volume that this name means."""
-        return next((one for one in self.volumes if one.is_called(spec)), None)
+        found = next((one for one in self.volumes if one.is_called(spec)), None)
+        return found or self._decrypted(spec)
+
+    def is_promised(self, spec: str) -> bool:
+        """Whether the guest's own crypttab makes a device of this name when it boots."""
+        return any(line.mapped == spec for line in self.crypttab())
+
+    def crypttab(self) -> list[crypttab.Line]:
+        """The guest's crypttab; empty where there is none."""
+        text = self.tree.text("/etc/crypttab") if self.tree else None
+        return crypttab.parse(text) if text else []
+
+    def _decrypted(self, spec: str) -> Volume | None:
+        """What is in the LUKS volume that the guest's crypttab opens under this name."""
+        for line in self.crypttab():
+            if line.mapped != spec:
+                continue
+            for volume in self.volumes:
+                if volume.kind == LUKS and volume.is_called(line.source):
+                    return next(
+                        (one for one in self.volumes if one.name == content_name(volume)), None
+                    )
+        return None
 
     @property
     def boot_volume(self) -> Volume | None:
@@ -64,12 +89,17 @@ class Patient:
         return self.boot or self.root
 
     @property
+    def own_disks(self) -> list[Disk]:
+        """The disks but those that an array is made of as a whole: a table there is the array's."""
+        return [disk for disk in self.disks if not is_member(disk)]
+
+    @property
     def boot_disk(self) -> Disk | None:
-        """The disk that the firmware is to start from."""
+        """The disk that the firmware is to start from; None where that is not ours to say."""
         volume = self.esp if self.firmware == "uefi" and self.esp else self.boot_volume
-        if volume is not None:
-            return volume.disk
-        return self.disks[0] if self.disks else None
+        if volume is None:
+            return self.disks[0] if self.disks else None
+        return None if is_member(volume.disk.bottom) else volume.disk.bottom
 
 
 @contextmanager
@@ -80,16 +110,34 @@ def opened(
     root: str = "",
     bus: str = "",
     writable: bool = False,
+    layers: Layers | None = None,
 ) -> Iterator[Patient]:
-    """The patient on these disks; mounted for writing only where that is asked for."""
+    """The patient on these disks; mounted for writing only where that is asked for.
+
+    ``layers`` are what is open already, and stays so; else they are opened for this look.
+    """
+    if layers is None:
+        with (
+            Layers(writable=writable) as layers,
+            opened(
+                paths, firmware=firmware, root=root, bus=bus, writable=writable, layers=layers
+            ) as patient,
+        ):
+            yield patient
+        return
     work = tempfile.mkdtemp(prefix="doctor-")
     disks: list[Disk] = []
     try:
         for path in paths:
             disks.append(Disk(path))
-        patient = Patient(disks, find_volumes(disks), work, writable=writable)
+        patient = Patient(disks, layers.volumes(disks), work, writable=writable)
         try:
-            _mount_root(patient, root)
+            seen: set[object] = set()
+            _mount_root(patient, root, seen)
+            while patient.root is None and layers.unlock():
+                patient.volumes = layers.volumes(disks)
+                _mount_root(patient, root, seen)
+            patient.closed = layers.closed
             patient.firmware = firmware or _firmware(patient)
             patient.bus = bus or _bus(patient)
             _mount_rest(patient)
@@ -112,12 +160,13 @@ def _close(patient: Patient) -> None:
             mounting.unmount(place)
 
 
-def _mount_root(patient: Patient, wanted: str) -> None:
+def _mount_root(patient: Patient, wanted: str, seen: set[object]) -> None:
     for volume in patient.volumes:
-        if volume.kind not in _ROOT_KINDS:
+        if volume.kind not in _ROOT_KINDS or volume.key in seen:
             continue
         if wanted and wanted not in (volume.name, *volume.names):
             continue
+        seen.add(volume.key)
         if patient.root is not None:
             _try_other(patient, volume)
             continue
@@ -182,9 +231,9 @@ def _firmware(patient: Patient) -> str:
 
 def _bus(patient: Patient) -> str:
     """The driver by which this very machine reaches the disk of the root."""
-    if patient.root is None or not patient.root.disk.is_device:
+    if patient.root is None or not patient.root.disk.bottom.is_device:
         return ""
-    device = Path("/sys/block") / patient.root.disk.name / "device"
+    device = Path("/sys/block") / patient.root.disk.bottom.name / "device"
     real = str(device.resolve())
     host = re.search(r"/(host\d+)/", real)
     if host:
@@ -228,7 +277,9 @@ def _find_esp(patient: Patient) -> Volume | None:
 def _guess_boot(patient: Patient, tree: Tree) -> None:
     """A separate /boot that fstab does not name, or names wrongly: the one that holds kernels."""
     for volume in patient.volumes:
-        if volume is patient.root or volume.kind not in _ROOT_KINDS or volume.part is None:
+        if volume is patient.root or volume.kind not in _ROOT_KINDS:
+            continue
+        if volume.part is None and LVM in volume.inside:
             continue
         place = os.path.join(patient.work, "guess")
         try:

@@ -19,11 +19,11 @@ from .change import CheckFileSystem, PutFile, RunInside
 from .checks import registry, root_full
 from .disk import Disk
 from .examining import examine, findings
+from .layers import Layers
 from .model import Check, Finding, Link, LinkReport, Risk, Severity
 from .packages import deb
 from .patient import Patient, opened
 from .undo import FOLDER, Store
-from .volume import find_volumes
 
 MOST_ROUNDS = 12
 SPARE_BYTES = 24 << 20
@@ -33,10 +33,12 @@ SPARE_BYTES = 24 << 20
 class Wish:
     """What to repair: these ids only, where any are named; which system, from which packages.
 
-    ``brief``: nothing else is examined either, for a caller who looks at the whole himself.
+    ``layers`` are open for the whole run. ``brief``: nothing else is examined either, for a
+    caller who looks at the whole himself.
     """
 
     disks: Sequence[str]
+    layers: Layers
     only: frozenset[str] = frozenset()
     firmware: str = ""
     root: str = ""
@@ -49,7 +51,12 @@ class Wish:
     def opened(self, *, writable: bool = False) -> AbstractContextManager[Patient]:
         """The patient that is meant."""
         return opened(
-            self.disks, firmware=self.firmware, root=self.root, bus=self.bus, writable=writable
+            self.disks,
+            firmware=self.firmware,
+            root=self.root,
+            bus=self.bus,
+            writable=writable,
+            layers=self.layers,
         )
 
 
@@ -145,7 +152,7 @@ def _apply_unmounted(
 ) -> None:
     disks = [Disk(path) for path in wish.disks]
     try:
-        patient = Patient(disks, find_volumes(disks), work="")
+        patient = Patient(disks, wish.layers.volumes(disks), work="")
         applier = applying.Applier(patient, _outside(wish, outside), deb.Sources(), run)
         _apply_all(applier, [one for one in todo if _is_unmounted(one)], outcome, say)
     finally:
@@ -286,12 +293,11 @@ def _undo_checks(wish: Wish, store: Store) -> list[str]:
     trouble = []
     disks = [Disk(path) for path in wish.disks]
     try:
+        volumes = wish.layers.volumes(disks)
         for record in reversed(list(store.records())):
             if record["kind"] != "e2undo" or not (store.folder / record["before"]).exists():
                 continue
-            volume = next(
-                (one for one in find_volumes(disks) if one.name == record["volume"]), None
-            )
+            volume = next((one for one in volumes if one.name == record["volume"]), None)
             if volume is None:
                 trouble.append(f"there is no volume {record['volume']}")
                 continue

@@ -1,6 +1,7 @@
-"""Volumes: ranges of disks that hold a file system, found by reading alone.
+"""Volumes: ranges of disks that hold a file system or a container, found by reading alone.
 
-A partition is a range; so is a logical volume of LVM that lies in one piece. Nothing is activated.
+A partition is a range; so are a member of a mirror and a logical volume in one piece. Nothing is
+activated here; what only the kernel can join or decrypt is opened by ``layers``.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .disk import Disk, Part
-from .formats import lvm
+from .formats import mdraid
 from .formats.signature import HEAD, Signature, read_signature
+
+LUKS, RAID, LVM = "crypto_LUKS", "linux_raid_member", "LVM2_member"
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A range of a disk. ``names`` are the paths under which the guest may call it."""
+    """A range of a disk. ``names`` are the paths under which the guest may call it.
+
+    ``inside`` are the kinds of the containers that it lies in, the innermost last.
+    """
 
     disk: Disk
     name: str
@@ -24,6 +30,12 @@ class Volume:
     signature: Signature
     part: Part | None = None
     names: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """The same for the same range, however often the disk is opened."""
+        return self.disk.path, self.start, self.size
 
     @property
     def kind(self) -> str:
@@ -50,14 +62,43 @@ class Volume:
 
 
 def find_volumes(disks: Sequence[Disk]) -> list[Volume]:
-    """Every partition and every logical volume that lies in one piece."""
+    """Every partition, and every disk that has none."""
     found: list[Volume] = []
     for disk in disks:
-        parts = disk.parts()
+        parts = [] if is_member(disk) else disk.parts()
         found += [_volume_of(disk, part) for part in parts]
         if not parts:
-            found.append(_whole(disk))
-    return found + _logical(found)
+            found.append(range_of(disk, disk.name, 0, disk.size, names=(f"/dev/{disk.name}",)))
+    return found
+
+
+def is_member(disk: Disk) -> bool:
+    """Whether the whole disk is in an array: all that is on it is then the array's."""
+    return mdraid.read_member(disk.read, disk.size) is not None
+
+
+def range_of(
+    disk: Disk,
+    name: str,
+    start: int,
+    size: int,
+    *,
+    part: Part | None = None,
+    names: tuple[str, ...] = (),
+    inside: tuple[str, ...] = (),
+) -> Volume:
+    """The volume in this range, with what its signatures say."""
+    bare = Volume(disk, name, start, size, Signature(), part, names, inside)
+    member = mdraid.read_member(bare.read, size)
+    signature = (
+        Signature(RAID, member.array) if member else read_signature(bare.read(0, min(HEAD, size)))
+    )
+    return Volume(disk, name, start, size, signature, part, names, inside)
+
+
+def content_name(encrypted: Volume) -> str:
+    """How the content of a LUKS volume is called in the report."""
+    return f"{encrypted.name}_crypt"
 
 
 def node_name(disk: str, number: int) -> str:
@@ -67,53 +108,10 @@ def node_name(disk: str, number: int) -> str:
 
 def _volume_of(disk: Disk, part: Part) -> Volume:
     name = node_name(disk.name, part.number)
-    signature = read_signature(disk.read(part.start, min(HEAD, part.size)))
     names = (f"/dev/{name}",) if disk.is_device else _usual_names(part.number)
-    return Volume(disk, name, part.start, part.size, signature, part, names)
+    return range_of(disk, name, part.start, part.size, part=part, names=names)
 
 
 def _usual_names(number: int) -> tuple[str, ...]:
     """What an image's first disk may be called when its guest runs."""
     return tuple(f"/dev/{disk}{number}" for disk in ("vda", "sda", "xvda", "nvme0n1p", "hda"))
-
-
-def _whole(disk: Disk) -> Volume:
-    signature = read_signature(disk.read(0, HEAD))
-    return Volume(disk, disk.name, 0, disk.size, signature, None, (f"/dev/{disk.name}",))
-
-
-def _logical(volumes: Sequence[Volume]) -> list[Volume]:
-    physical: dict[str, Volume] = {}
-    texts: list[str] = []
-    for volume in volumes:
-        if volume.kind != "LVM2_member":
-            continue
-        read = lvm.read_physical(volume.read)
-        if read is not None:
-            physical[read[0]] = volume
-            texts.append(read[1])
-    found, seen = [], set()
-    for text in texts:
-        for logical in lvm.logical_volumes(text):
-            if (logical.group, logical.name) in seen or not logical.linear:
-                continue
-            seen.add((logical.group, logical.name))
-            placed = _placed(logical, physical)
-            if placed is not None:
-                found.append(placed)
-    return found
-
-
-def _placed(logical: lvm.Logical, physical: dict[str, Volume]) -> Volume | None:
-    (identity, start, size) = logical.pieces[0]
-    for other, first, length in logical.pieces[1:]:
-        if other != identity or first != start + size:
-            return None  # in several pieces: only the device mapper joins them
-        size += length
-    home = physical.get(identity)
-    if home is None or start + size > home.size:
-        return None
-    mapped = f"{logical.group.replace('-', '--')}-{logical.name.replace('-', '--')}"
-    names = (f"/dev/mapper/{mapped}", f"/dev/{logical.group}/{logical.name}")
-    signature = read_signature(home.read(start, min(HEAD, size)))
-    return Volume(home.disk, mapped, home.start + start, size, signature, None, names)

@@ -102,8 +102,7 @@ def _initrd(patient: Patient, place: str, path: str, entry: grubcfg.Entry) -> It
 def _is_wrong_root(patient: Patient, root: str) -> bool:
     if not root.startswith(("UUID=", "LABEL=", "PARTUUID=", "/dev/mapper/", "/dev/disk/by-uuid/")):
         return False
-    kinds = {volume.kind for volume in patient.volumes}
-    if kinds & {"crypto_LUKS", "linux_raid_member"}:
+    if patient.closed or patient.is_promised(root):
         return False
     return patient.called(root) is None
 

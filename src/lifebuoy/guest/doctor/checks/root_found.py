@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from ..model import Evidence, Finding, Link, Severity
 from ..naming import plain
 from ..patient import Patient
+from ..volume import LUKS, LVM, RAID
 
 ID = "root-found"
 LINK = Link.ROOT_FILE_SYSTEM
 TITLE = "a root file system was found and can be mounted"
 READS = "the signatures of all volumes, and what mount says"
 NEEDS_ROOT = False
-_LAYERS = {
-    "crypto_LUKS": "cryptsetup open DEVICE NAME, then name /dev/mapper/NAME as a disk",
-    "linux_raid_member": "mdadm --assemble --scan --readonly, then name /dev/md* as a disk",
-    "LVM2_member": "vgchange -ay, then name /dev/VG/LV as a disk",
+_OPENED_BY = {
+    LUKS: "doctor, at a terminal, asks for the passphrase; from the host: "
+    "lifebuoy doctor NAME --passphrase",
+    RAID: "with all its disks there: mdadm --assemble --scan --readonly, then doctor again",
+    LVM: "with all its disks there: vgchange -ay, then doctor again",
 }
 _BY_HAND = {
     "xfs": ("mount it once to replay the log, unmount, then: xfs_repair DEVICE",),
@@ -52,15 +54,19 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 
 def _none(patient: Patient) -> Finding:
-    layers = {volume.kind for volume in patient.volumes} & set(_LAYERS)
     kinds = ", ".join(f"{one.name}: {one.kind or 'nothing known'}" for one in patient.volumes)
+    closed = patient.closed[:10]
     return Finding(
         ID,
         LINK,
         Severity.STOPS_BOOT,
         "no root file system was found",
-        "Nothing that looks like a Linux system could be mounted from these disks.",
-        (Evidence("the disks", "a file system with /etc and /usr", kinds or "no partitions"),),
+        "Nothing that looks like a Linux system could be mounted from these disks."
+        + (" It may be in what is not open." if closed else ""),
+        (
+            Evidence("the disks", "a file system with /etc and /usr", kinds or "no partitions"),
+            *(Evidence(one.name, f"{one.kind} that can be opened", one.why) for one in closed),
+        ),
         None,
-        tuple(_LAYERS[kind] for kind in sorted(layers)),
+        tuple(_OPENED_BY[kind] for kind in sorted({one.kind for one in patient.closed})),
     )

@@ -9,6 +9,7 @@ from ..change import MakeFolder, PutFile
 from ..formats import fstab
 from ..model import Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
+from ..volume import LVM
 
 ID = "root-fstab"
 LINK = Link.ROOT_FILE_SYSTEM
@@ -43,7 +44,7 @@ def _missing(patient: Patient) -> Iterator[Finding]:
     root = patient.root
     if root is None:
         return
-    source = f"UUID={root.signature.uuid}" if not root.name.count("-") else root.names[0]
+    source = root.names[0] if root.inside[-1:] == (LVM,) else f"UUID={root.signature.uuid}"
     lines = [f"{source} / {root.kind} defaults 0 1"]
     if patient.boot is not None:
         lines.append(f"UUID={patient.boot.signature.uuid} /boot {patient.boot.kind} defaults 0 2")
@@ -117,26 +118,15 @@ def _unknown(patient: Patient, text: str, lines: list[fstab.Line]) -> Iterator[F
 def _is_unknown(patient: Patient, line: fstab.Line) -> bool:
     if line.malformed or line.optional or line.network or line.kind in fstab.VIRTUAL:
         return False
-    if line.source.startswith("/dev/mapper/") and _has_unread_layers(patient):
+    if patient.is_promised(line.source):
         return False
     if line.source.startswith("/dev/") and not line.source.startswith(_NAMED):
         return False  # a kernel's name: another machine may call the disk differently
     if not line.source.startswith(_NAMED):
         return False
-    if _has_unread_layers(patient) and not line.source.startswith("PARTUUID="):
-        return False
+    if patient.closed and not line.source.startswith("PARTUUID="):
+        return False  # it may be in what was not opened
     return patient.called(line.source) is None
-
-
-def _has_unread_layers(patient: Patient) -> bool:
-    """Volumes inside LUKS, RAID or a logical volume in pieces, whose UUIDs were not seen."""
-    inside = {volume.name for volume in patient.volumes if volume.name.startswith("dm-")}
-    kinds = {volume.kind for volume in patient.volumes}
-    if kinds & {"crypto_LUKS", "linux_raid_member"} and not inside:
-        return True
-    return "LVM2_member" in kinds and not any(
-        name.startswith("/dev/mapper/") for volume in patient.volumes for name in volume.names
-    )
 
 
 def _right_source(patient: Patient, line: fstab.Line) -> str:

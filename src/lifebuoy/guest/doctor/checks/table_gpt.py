@@ -19,7 +19,7 @@ NEEDS_ROOT = False
 
 def examine(patient: Patient) -> Iterator[Finding]:
     """Findings about each disk that is divided by a GPT."""
-    for disk in patient.disks:
+    for disk in patient.own_disks:
         if not disk.is_gpt():
             continue
         first, last = disk.gpt(backup=False), disk.gpt(backup=True)

@@ -20,7 +20,7 @@ _LINUX = {0x83, 0x8E, 0xFD, 0x05, 0x0F, 0x82}
 
 def examine(patient: Patient) -> Iterator[Finding]:
     """Findings about each disk that is divided by an MBR."""
-    for disk in patient.disks:
+    for disk in patient.own_disks:
         sector = disk.sector(0)
         if len(sector) < 512 or disk.is_gpt():
             continue

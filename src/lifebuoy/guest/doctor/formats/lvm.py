@@ -1,4 +1,4 @@
-"""LVM2's metadata text: where a logical volume lies on its disks. Linear ones only are placed."""
+"""LVM2's metadata text: where a logical volume lies on its disks, in pieces or in stripes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,50 @@ from dataclasses import dataclass
 
 MOST_METADATA = 4 << 20
 MOST_TOKENS = 200_000
+MOST_STRIPES = 128
 #: a string without its end goes to the end of the text, so that no part is looked at twice
 _TOKEN = re.compile(r'"((?:[^"\\]|\\[\s\S])*)(?:"|\\?\Z)|([A-Za-z0-9_.+-]+)|([\[\]{}=,])|#[^\n]*')
 Node = dict[str, object]
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A run of a logical volume; bytes.
+
+    ``areas`` are (physical volume's id, first byte there); of several the run is striped over them
+    in portions of ``stripe`` bytes.
+    """
+
+    start: int
+    size: int
+    stripe: int
+    areas: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Logical:
-    """A logical volume and its pieces: (physical volume's id, first byte there, bytes)."""
+    """A logical volume; its segments cover it without gaps, or ``obstacle`` says why not.
+
+    ``identity`` is what the device mapper has as its UUID. ``origin``: snapshots were taken of it,
+    which a write beside LVM would falsify.
+    """
 
     group: str
     name: str
-    pieces: tuple[tuple[str, int, int], ...]
-    linear: bool
+    identity: str
+    segments: tuple[Segment, ...]
+    obstacle: str = ""
+    origin: bool = False
+
+    @property
+    def mapped(self) -> str:
+        """Its name in /dev/mapper."""
+        return f"{self.group.replace('-', '--')}-{self.name.replace('-', '--')}"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(one.size for one in self.segments)
 
 
 def read_physical(read: Callable[[int, int], bytes]) -> tuple[str, str] | None:
@@ -109,34 +140,67 @@ def _assign(node: Node, name: str, tokens: list[tuple[int, str]], at: int) -> in
     return at + 1
 
 
+def revision(text: str) -> int:
+    """How often the volume group had been changed when this text was written."""
+    nodes = (one for one in parse(text).values() if isinstance(one, dict))
+    return max((_number(node.get("seqno")) for node in nodes), default=0)
+
+
 def logical_volumes(text: str) -> list[Logical]:
-    """The logical volumes of the volume group that this metadata describes."""
+    """The logical volumes of the volume group that this metadata describes; no internal ones."""
     found = []
     for group, node in parse(text).items():
         if not isinstance(node, dict) or "logical_volumes" not in node:
             continue
         physical = _nodes(node.get("physical_volumes"))
         extent = _number(node.get("extent_size")) * 512
-        for name, volume in _nodes(node.get("logical_volumes")).items():
-            found.append(_placed(group, name, volume, physical, extent))
+        volumes = _nodes(node.get("logical_volumes"))
+        origins = {
+            str(segment.get("origin"))
+            for volume in volumes.values()
+            for segment in _nodes(volume).values()
+            if segment.get("type") == "snapshot"
+        }
+        for name, volume in volumes.items():
+            flags = volume.get("status")
+            if isinstance(flags, list) and "VISIBLE" not in flags:
+                continue
+            identity = f"LVM-{_identity(node)}{_identity(volume)}"
+            segments, obstacle = _segments(volume, physical, extent)
+            found.append(Logical(group, name, identity, segments, obstacle, name in origins))
     return found
 
 
-def _placed(group: str, name: str, volume: Node, physical: dict[str, Node], extent: int) -> Logical:
-    pieces: list[tuple[str, int, int]] = []
-    segments = sorted(
-        (one for one in _nodes(volume).values() if "extent_count" in one),
-        key=lambda one: _number(one.get("start_extent")),
-    )
-    for segment in segments:
-        stripes = segment.get("stripes")
-        if segment.get("type") != "striped" or not isinstance(stripes, list) or len(stripes) != 2:
-            return Logical(group, name, (), linear=False)
-        owner = physical.get(str(stripes[0]), {})
-        first = _number(owner.get("pe_start")) * 512 + _number(stripes[1]) * extent
-        identity = str(owner.get("id", "")).replace("-", "")
-        pieces.append((identity, first, _number(segment.get("extent_count")) * extent))
-    return Logical(group, name, tuple(pieces), linear=bool(pieces))
+def _identity(node: Node) -> str:
+    return str(node.get("id", "")).replace("-", "")
+
+
+def _segments(
+    volume: Node, physical: dict[str, Node], extent: int
+) -> tuple[tuple[Segment, ...], str]:
+    found: list[Segment] = []
+    nodes = (one for one in _nodes(volume).values() if "extent_count" in one)
+    at = 0
+    for node in sorted(nodes, key=lambda one: _number(one.get("start_extent"))):
+        if node.get("type") != "striped":
+            return (), f"it is of the type {node.get('type')}"
+        stripes = node.get("stripes")
+        size = _number(node.get("extent_count")) * extent
+        if not isinstance(stripes, list) or not 2 <= len(stripes) <= 2 * MOST_STRIPES:
+            return (), "its stripes are not understood"
+        if _number(node.get("start_extent")) * extent != at or size <= 0:
+            return (), "it has gaps"
+        areas = []
+        for one in range(0, len(stripes) - 1, 2):
+            home = physical.get(str(stripes[one]), {})
+            first = _number(home.get("pe_start")) * 512 + _number(stripes[one + 1]) * extent
+            areas.append((_identity(home), first))
+        stripe = _number(node.get("stripe_size")) * 512
+        if len(areas) > 1 and (stripe <= 0 or size % (stripe * len(areas))):
+            return (), "its stripes are not understood"
+        found.append(Segment(at, size, stripe if len(areas) > 1 else 0, tuple(areas)))
+        at += size
+    return tuple(found), "" if found else "it has no segments"
 
 
 def _nodes(node: object) -> dict[str, Node]:
