@@ -41,7 +41,9 @@ def own_namespace() -> None:
         raise OSError(ctypes.get_errno(), "mount --make-rprivate /")
 
 
-def run(argv: Sequence[str], timeout_s: int = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
+def run(
+    argv: Sequence[str], timeout_s: int = TIMEOUT_S, folder: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """Runs a program of this system, not of the guest; its output is kept, not shown."""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     return subprocess.run(
@@ -53,6 +55,7 @@ def run(argv: Sequence[str], timeout_s: int = TIMEOUT_S) -> subprocess.Completed
         timeout=timeout_s,
         check=False,
         env=environment,
+        cwd=folder,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ..patient import Patient
 from ..tree import Tree
@@ -15,11 +15,14 @@ MOST_STATUS = 32 << 20
 MOST_PARAGRAPHS = 50_000
 _MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
 _SUM = re.compile(r"^([0-9a-f]{32})  (.+)$")
+_DIGEST = re.compile(r"^[0-9a-f]{32}$")
 
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package; ``conffiles`` are the paths that its owner may edit."""
+    """An installed package; ``conffiles`` are the paths that its owner may edit, with the MD5 sums
+    that they had in it.
+    """
 
     name: str
     version: str
@@ -28,7 +31,7 @@ class Package:
     priority: str = ""
     multi_arch: str = ""
     status: str = ""
-    conffiles: tuple[str, ...] = ()
+    conffiles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def installed(self) -> bool:
@@ -69,11 +72,11 @@ def packages_of(text: str) -> list[Package]:
     for fields in paragraphs(text):
         if "package" not in fields or "version" not in fields:
             continue
-        conffiles = tuple(
-            line.split()[0]
+        conffiles = {
+            line.split()[0]: (line.split()[1:] or [""])[0]
             for line in fields.get("conffiles", "").split("\n")
             if line.strip().startswith("/")
-        )
+        }
         found.append(
             Package(
                 fields["package"],
@@ -134,10 +137,16 @@ class Database:
         ]
 
     def sums(self, package: str) -> dict[str, str]:
-        """The MD5 sums of the package's regular files."""
+        """The MD5 sums of the package's regular files, but for those that its owner may edit."""
         if package not in self._sums:
             self._sums[package] = sums_of(self._file(package, "md5sums") or "")
         return self._sums[package]
+
+    def packaged(self, package: str) -> dict[str, str]:
+        """The MD5 sums that its files had in the package, also those that its owner may edit."""
+        known = self.packages[package].conffiles.items()
+        edited = {canonical(path): digest for path, digest in known if _DIGEST.match(digest)}
+        return {**edited, **self.sums(package)}
 
     def has_list(self, package: str) -> bool:
         """Whether the database knows the files of this package."""
