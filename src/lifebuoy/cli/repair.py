@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
         epilog="Examples:\n\n$ lifebuoy repair web1 --dry-run\n\n$ lifebuoy repair web1\n\n"
         "$ lifebuoy repair web1 --only loader-grub-files,base-libraries\n\n"
         "$ lifebuoy repair web1 --packages debian-12-amd64-DVD-1.iso --offline\n\n"
-        "$ lifebuoy repair web1 --packages ~/debs --packages /srv/mirror/pool/main/g/glibc\n\n"
+        "$ lifebuoy repair web1 --packages ~/debs --packages ~/more-debs\n\n"
         "$ lifebuoy repair web1 --undo\n\n"
         "Exit status: 1 when something still stops the boot, or a repair failed.",
     )(repair)
