@@ -307,5 +307,5 @@ def _unpacked(asked: JsonObject) -> RepairRequest:
     )
 
 
-REPAIR: Final = Kind("repair", 1, "repair", Repairing)
+REPAIR: Final = Kind("repair", 2, "repair", Repairing)
 UNDO: Final = Kind("repair-undo", 1, "take a repair back", TakingBack)
