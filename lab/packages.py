@@ -35,12 +35,26 @@ def fetch(package: str, version: str, folder: Path) -> Path:
     return next(folder.glob(f"{name}*.deb"))
 
 
+def installed(disk: Path, package: str, folder: Path) -> Path:
+    """The package that is installed on the disk, in ``folder``; downloaded likewise."""
+    status = _run(["debugfs", "-R", f"cat {_STATUS}", _there(disk)], folder)
+    return fetch(package, version_of(package, status), folder)
+
+
 def keep(disk: Path, package: str, folder: Path) -> None:
     """Put the package that is installed on the disk into its cache, too. Raises BuildFailed."""
-    there = f"{disk.resolve()}?offset={_ROOT_OFFSET}"
-    status = _run(["debugfs", "-R", f"cat {_STATUS}", there], folder)
-    file = fetch(package, version_of(package, status), folder)
-    _run(["debugfs", "-w", "-R", f"write {file} {_CACHE}/{file.name}", there], folder)
+    file = installed(disk, package, folder)
+    put(disk, file, f"{_CACHE}/{file.name}")
+
+
+def put(disk: Path, file: Path, path: str) -> None:
+    """Put a file onto the disk as ``path``, in whose folder there may be another of that name."""
+    _run(["debugfs", "-w", "-R", f"rm {path}", _there(disk)], file.parent)
+    _run(["debugfs", "-w", "-R", f"write {file} {path}", _there(disk)], file.parent)
+
+
+def _there(disk: Path) -> str:
+    return f"{disk.resolve()}?offset={_ROOT_OFFSET}"
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
-from lifebuoy.cli import ask, boot_chain, options, output
+from lifebuoy.cli import ask, boot_chain, durable, options, output, progress
 from lifebuoy.cli.backup_words import done
 from lifebuoy.cli.doctor import Timeout, look
-from lifebuoy.cli.operations import queued
+from lifebuoy.cli.operations import queued, tell_waiting
 from lifebuoy.cli.session import Session, of
 from lifebuoy.doctor.report import Finding, Report, Risk
 from lifebuoy.errors import BadInput
@@ -19,6 +20,9 @@ from lifebuoy.model import Action
 from lifebuoy.operations import repair as operation
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.repair import Repaired, RepairRequest, Secret, UndoRequest
+from lifebuoy.operations.supplying import NOTHING, Brought
+from lifebuoy.rescue import packages
+from lifebuoy.rescue.packages import Supply
 
 _ID: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
@@ -29,6 +33,8 @@ def register(app: typer.Typer) -> None:
         "repair",
         epilog="Examples:\n\n$ lifebuoy repair web1 --dry-run\n\n$ lifebuoy repair web1\n\n"
         "$ lifebuoy repair web1 --only loader-grub-files,base-libraries\n\n"
+        "$ lifebuoy repair web1 --packages debian-12-amd64-DVD-1.iso --offline\n\n"
+        "$ lifebuoy repair web1 --packages ~/debs --packages ~/more-debs\n\n"
         "$ lifebuoy repair web1 --undo\n\n"
         "Exit status: 1 when something still stops the boot, or a repair failed.",
     )(repair)
@@ -53,6 +59,21 @@ def repair(
     undo: Annotated[
         bool, options.flag("--undo", help="Take the last repair back: every replaced byte.")
     ] = False,
+    from_packages: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--packages",
+            metavar="DIR|ISO",
+            help="Debian packages to take files from, after the instance's own cache: a folder of "
+            ".deb files, or an ISO such as an installer's; may be given several times. They are "
+            "put into the rescue system's drive for the repair, so it needs no network.",
+            show_default=False,
+        ),
+    ] = None,
+    offline: Annotated[
+        bool,
+        options.flag("--offline", help="Download no packages from the instance's repositories."),
+    ] = False,
     yes: Annotated[bool, options.flag("--yes", "-y", help="Do not ask.")] = False,
     timeout: Timeout = 900.0,
     passphrase: options.Passphrase = False,
@@ -63,26 +84,37 @@ def repair(
     """Mend what keeps the system on an instance's disks from booting, and look again.
 
     For an instance in rescue mode; nothing of a healthy system is touched. Files come back from
-    packages, verified by their checksums. What is replaced is kept on the disk itself. Ctrl-C stops
-    it after the repair under way, and takes back what was mended before.
+    packages, verified by their checksums: out of the instance's own cache, then those of
+    --packages, then its own repositories, whose signatures are checked. What is replaced is kept on
+    the disk itself. Ctrl-C stops it after the repair under way, and takes back what was mended
+    before.
     """
     session = of(context)
-    request = RepairRequest(
-        _ids(only or []), timeout, 2 * timeout, passphrase or passphrase_file is not None
-    )
-    if undo and (only or only_show):
-        raise BadInput("--undo takes a whole repair back", hint="leave --only and --dry-run away")
-    if queue and request.encrypted:
+    if undo and (only or only_show or from_packages or offline):
+        raise BadInput(
+            "--undo takes a whole repair back",
+            hint="leave --only, --dry-run, --packages and --offline away",
+        )
+    encrypted = passphrase or passphrase_file is not None
+    if queue and encrypted:
         raise BadInput(
             "a worker cannot be told a passphrase: it is written down nowhere",
             hint="leave --queue away",
         )
+    supply = packages.look(from_packages) if from_packages else None
+    brought = Brought.of(supply) if supply else NOTHING
+    request = RepairRequest(_ids(only or []), timeout, 2 * timeout, brought, offline, encrypted)
     secret = Secret(ask.passphrase_given(prompt=passphrase, file=passphrase_file))
     with session.instance(name) as (found, name):
+        if supply:
+            operation.require_packages(found, name, brought)
+            _tell_supply(supply, as_json=json)
         if undo:
             _undo(session, found, name, request, secret, queue=queue, as_json=json)
         elif only_show:
             _show_plan(found, name, request, secret, as_json=json)
+        elif queue and supply:
+            _hand_over(session, found, name, request, as_json=json)
         elif queue:
             queued(session, found, operation.REPAIR, name, operation.packed(request), as_json=json)
         elif yes or json or not output.interactive() or _agreed(found, name, request, secret):
@@ -95,6 +127,24 @@ def _ids(only: list[str]) -> tuple[str, ...]:
         if not _ID.fullmatch(id_):
             raise BadInput(f"'{id_}' is no finding's id", hint="lifebuoy doctor NAME names them")
     return found
+
+
+def _tell_supply(supply: Supply, *, as_json: bool) -> None:
+    if not as_json:
+        output.note(f"Packages for the repair: {supply.words}.")
+
+
+def _hand_over(
+    session: Session, context: Context, name: str, request: RepairRequest, *, as_json: bool
+) -> None:
+    """Bring the packages to the host, and leave the rest to a worker, who has none of them."""
+    asked = operation.packed(request)
+    with durable.on_record(session) as opened:
+        opened.clear(context, operation.REPAIR, name, silent=as_json)
+        with progress.shown(silent=as_json) as view:
+            after = operation.HANDED_OVER
+            left = opened.hand_over(context, operation.REPAIR, name, asked, view, None, after=after)
+        tell_waiting(session, opened.database, left, as_json=as_json)
 
 
 def _agreed(context: Context, name: str, request: RepairRequest, secret: Secret) -> bool:

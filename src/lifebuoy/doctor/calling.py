@@ -37,7 +37,7 @@ _MOST_WORDS: Final = 1 << 20
 #: 1: something stops the boot; where that is not asked, it is what a crash ends with
 _SAID: Final = frozenset({0, 1})
 _DONE: Final = frozenset({0})
-_NO_DOCTOR, _AT_WORK, _LATE, _KILLED = 69, 75, 124, 137
+_NO_MEDIUM, _NO_DOCTOR, _AT_WORK, _LATE, _KILLED = 66, 69, 75, 124, 137
 #: $1: where its output goes, $2: seconds; then what the doctor is told
 _SCRIPT: Final = f"""
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
@@ -49,18 +49,64 @@ mkdir -p "$folder" && exec >"$folder/out" 2>"$folder/err" || exit 1
 exec flock --no-fork --timeout "$seconds" --conflict-exit-code {_AT_WORK} /run/lifebuoy-doctor \\
   timeout --kill-after={_KILL_S} "$seconds" /usr/sbin/doctor "$@"
 """
+#: $1: the digest of the medium's head, $2: that head's bytes, $3: how many ISOs lie on it, $4:
+#: where to mount it, $5: the script above; then what that gets. It runs with mounts of its own, so
+#: that nothing stays mounted however it ends. The medium is found by what is on it, as an owner's
+#: ISO has any label; a drive shows a new one a moment later.
+_WITH_PACKAGES: Final = f"""
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+digest=$1 bytes=$2 inner=$3 place=$4 script=$5
+shift 5
+there() {{
+  for device in /dev/sr[0-9]*; do
+    seen=$(head -c "$bytes" "$device" 2>/dev/null | sha256sum)
+    [ "${{seen%% *}}" = "$digest" ] && return
+  done
+  return 1
+}}
+tries=20
+until there; do
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] || exit {_NO_MEDIUM}
+  sleep 0.25
+done
+options=ro,nodev,nosuid,noexec
+umask 077
+mkdir -p "$place" && mount -t iso9660 -o $options "$device" "$place" || exit {_NO_MEDIUM}
+set -- "$@" --packages "$place"
+number=0
+while [ $number -lt "$inner" ]; do
+  number=$((number + 1))
+  mkdir -p "$place-$number"
+  mount -t iso9660 -o loop,$options "$place/$number.iso" "$place-$number" || exit {_NO_MEDIUM}
+  set -- "$@" --packages "$place-$number"
+done
+exec /bin/sh -c "$script" doctor "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """Packages in a drive: the SHA-256 of its first ``head_bytes``, and how many ISOs lie on it."""
+
+    head_sha256: str
+    head_bytes: int
+    inner: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
     """The doctor in the rescue system of the instance ``name``. ``seconds`` is for each call.
 
+    It takes files from the packages on the ``medium``, too, and ``offline`` downloads none.
     ``passphrase`` opens its encrypted disks; it goes in by standard input alone.
     """
 
     agent: Agent
     name: str
     passphrase: bytes = field(default=b"", repr=False)
+    medium: Medium | None = None
+    offline: bool = False
 
     def examine(self, seconds: float = EXAMINE_S) -> Report:
         """What it finds; nothing is changed.
@@ -74,7 +120,9 @@ class Doctor:
     def mend(self, run: str, only: Sequence[str], seconds: float = REPAIR_S) -> Report:
         """Mend the findings of these ids in the repair ``run``; what is left of these alone."""
         chosen = ["--brief", "--only", ",".join(only)]
-        found = parse(self._ask(["--repair", "--json", "--run", run, *chosen], seconds), self.name)
+        chosen += ["--offline"] if self.offline else []
+        asked = ["--repair", "--json", "--run", run, *chosen]
+        found = parse(self._ask(asked, seconds, medium=self.medium), self.name)
         if found.done is None or found.done.run != run:
             raise unusable(self.name, "it does not say what was mended")
         return found
@@ -101,6 +149,7 @@ class Doctor:
         *,
         most: int = MOST_BYTES,
         good: frozenset[int] = _SAID,
+        medium: Medium | None = None,
     ) -> bytes:
         """What it prints; at most ``most`` bytes. Raises unless it ends with a ``good`` status."""
         folder = PurePosixPath("/run") / f"lifebuoy-doctor-{secrets.token_hex(6)}"
@@ -109,7 +158,7 @@ class Doctor:
         more = ["--passphrase-stdin"] if given else []
         try:
             done = self.agent.run(
-                ["/bin/sh", "-c", _SCRIPT, "doctor", str(folder), whole, *more, *arguments],
+                [*_command(medium, folder), str(folder), whole, *more, *arguments],
                 stdin=given,
                 timeout_s=2 * seconds + _KILL_S + _MARGIN_S,
             )
@@ -140,6 +189,8 @@ class Doctor:
                 f"{where} has no doctor; it was started from an owner's image or an old one",
                 hint="leave, and enter with the image of Lifebuoy",
             )
+        if status == _NO_MEDIUM:
+            return DoctorFailed(f"the packages cannot be read in {where}", hint=_TRY_BY_HAND)
         if status == _AT_WORK:
             return Busy(f"another doctor is at work in {where}", hint="wait until it is done")
         if status in {_LATE, _KILLED, -9, -15}:
@@ -149,3 +200,18 @@ class Doctor:
             )
         told = words.removeprefix("doctor: ") or f"it ended with status {status}"
         return DoctorFailed(f"the doctor in {where} gave up: {told}", hint=again)
+
+
+_TRY_BY_HAND: Final = (
+    "see there whether the ISO can be mounted (/dev/sr0, /dev/sr1, ...); or copy the packages "
+    "there (scp) and run: doctor --repair --packages DIR"
+)
+
+
+def _command(medium: Medium | None, folder: PurePosixPath) -> list[str]:
+    """What is run; the folder for its output, the seconds and the doctor's arguments follow."""
+    if medium is None:
+        return ["/bin/sh", "-c", _SCRIPT, "doctor"]
+    facts = [medium.head_sha256, str(medium.head_bytes), str(medium.inner)]
+    apart = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", _WITH_PACKAGES, "doctor"]
+    return [*apart, *facts, f"{folder}/packages", _SCRIPT]

@@ -38,6 +38,24 @@ What you have opened yourself is used as it is and stays open. A RAID of which m
 that worked last time is looked at, but not written; so is a logical volume with snapshots that is
 not active. Thin, cached and mirrored logical volumes are seen once you have activated them
 (`vgchange -ay`).
+Files come back from Debian packages of the very version that the disk's package database names,
+out of the first that is whole: in the instance's own cache (`/var/cache/apt/archives`); in what
+you bring with `--packages`, a folder of `.deb` files in any depth, such as a mirror's, or an ISO
+such as an installer's; or from its own repositories, over the rescue system's network, unless
+`--offline`. A file is used only where its MD5 is that of the package database; where that has
+none, where it is the one that the package names itself. Links have none. Of the instance's
+sources only servers are asked, and an unsigned one, or one that its keys have not signed, is as
+if it were not there, also where it says `trusted=yes`. A file of `/etc` that its owner edited
+stays beside the one that comes back.
+
+From the host, `lifebuoy repair NAME --packages DIR|ISO` works without any network: what is named
+becomes one ISO, is brought to the host through libvirt, and is put into the drive that held the
+seed. In the rescue system it is mounted for the doctor alone, read-only. When the repair is over,
+done, failed or cancelled, it is out of the drive and off the host; should it be left after all,
+leaving rescue mode takes it away. It needs that drive: entered with `--no-wait`, which keeps the
+seed in it, or with the drives on USB, copy the packages into the rescue system instead and run
+`doctor --repair --packages DIR`. With `--queue` they are handed over at once, and the worker
+needs none of them.
 
 A finding stops the boot, is a warning, or a note; a report's headline is the first that stops
 the boot.

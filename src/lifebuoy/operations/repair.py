@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from lifebuoy.doctor.calling import EXAMINE_S, REPAIR_S, Doctor
+from lifebuoy.doctor.calling import EXAMINE_S, REPAIR_S, Doctor, Medium
 from lifebuoy.doctor.report import Finding, Report, Risk, Severity
 from lifebuoy.errors import AgentUnavailable, HostTrouble, Refused
 from lifebuoy.hypervisor import Domain
@@ -24,6 +24,7 @@ from lifebuoy.model import Action
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.operation import JsonObject, Kind, Work
 from lifebuoy.operations.runner import Step
+from lifebuoy.operations.supplying import NOTHING, Brought, Supplying
 from lifebuoy.policy import require
 from lifebuoy.rescue import record
 
@@ -31,16 +32,21 @@ from lifebuoy.rescue import record
 _ANSWER_S: Final = 10.0
 #: how often something may come to light behind what was mended
 _MOST_ROUNDS: Final = 20
+#: The step after which nothing but the host needs to have the packages.
+HANDED_OVER: Final = "hand the packages over"
 
 
 @dataclass(frozen=True, slots=True)
 class RepairRequest:
     """``only`` are ids of findings; none: all that is ill and can be mended without
-    a high risk. ``encrypted``: it needs a ``Secret``."""
+    a high risk. ``packages`` are brought for it; ``offline`` downloads none. ``encrypted``: it
+    needs a ``Secret``."""
 
     only: tuple[str, ...] = ()
     examine_s: float = EXAMINE_S
     repair_s: float = REPAIR_S
+    packages: Brought = NOTHING
+    offline: bool = False
     encrypted: bool = False
 
 
@@ -103,6 +109,18 @@ def examine(
     return doctor_of(context.host.domain(name), Action.CHECK, passphrase).examine(seconds)
 
 
+def require_packages(context: Context, name: str, brought: Brought) -> None:
+    """Pass if these packages can be brought to an instance in rescue mode; nothing is changed.
+
+    Raises:
+        LifebuoyError: see ``doctor_of`` and ``Supplying.require``.
+    """
+    domain = context.host.domain(name)
+    doctor_of(domain, Action.REPAIR)
+    if brought.paths:
+        Supplying(context.host, domain, brought).require()
+
+
 def chosen(report: Report, only: tuple[str, ...]) -> list[Finding]:
     """The findings to be mended, one for each id, in the order in which they are.
 
@@ -127,13 +145,8 @@ class Repairing:
 
     def __init__(self, work: Work) -> None:
         self._domain = work.context.host.domain(work.instance)
-        asked = work.request
-        self._request = RepairRequest(
-            tuple(asked["only"]),
-            float(asked["examine_s"]),
-            float(asked["repair_s"]),
-            bool(asked.get("encrypted")),
-        )
+        self._request = _unpacked(work.request)
+        self._supplying = Supplying(work.context.host, self._domain, self._request.packages)
         self._secret = work.secrets if isinstance(work.secrets, Secret) else None
         self._progress = work.progress
         self._report: Report | None = None  # the newest of this process
@@ -141,6 +154,9 @@ class Repairing:
 
     def begin(self) -> None:
         """Look: what is found, and what of it is mended in which order."""
+        if self._request.packages.paths:
+            self._doctor()
+            self._supplying.require()
         self._report = self._doctor().examine(self._request.examine_s)
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         self.state = {
@@ -149,18 +165,26 @@ class Repairing:
             "mended": [],
             "failed": [],
             "stops_boot": self._report.headline,
+            "medium": None,
         }
 
     def steps(self) -> list[Step]:
         """One for each finding, then what came to light behind them, then the proof."""
+        if not self.state["plan"]:
+            return []
         undo: Callable[[], object] | None = self._take_back
+        supplying = self._supplying
         steps = []
+        if self._request.packages.paths:
+            steps.append(Step(HANDED_OVER, self._hand_over, supplying.take_away))
         for id_ in self.state["plan"]:
             steps.append(Step(f"mend {id_}", partial(self._mend, id_), undo))
             undo = None  # one run for all: it is taken back at once
-        if steps and not self._request.only:
+        if not self._request.only:
             steps.append(Step("mend what came to light", self._mend_the_rest))
-        return [*steps, Step("look again", self._look_again)] if steps else []
+        if self._request.packages.paths:
+            steps.append(Step("take the packages away", supplying.take_away_if_possible))
+        return [*steps, Step("look again", self._look_again)]
 
     def outcome(self) -> Repaired:
         """What was reached."""
@@ -179,6 +203,11 @@ class Repairing:
 
     def _doctor(self) -> Doctor:
         return _with_passphrase(self._domain, self._request, self._secret, "")
+
+    def _hand_over(self) -> str:
+        medium = self._supplying.hand_over(self._progress)
+        self.state["medium"] = asdict(medium)
+        return "in the drive of the rescue system"
 
     def _mend(self, id_: str) -> str:
         self._progress(self.state["plan"].index(id_), len(self.state["plan"]))
@@ -200,7 +229,7 @@ class Repairing:
     def _mended(self, id_: str) -> str:
         self._report = None
         with deferred(), checked_by(never):  # it is stopped between two repairs, not within one
-            left = self._doctor().mend(self.state["run"], [id_], self._request.repair_s)
+            left = self._mender().mend(self.state["run"], [id_], self._request.repair_s)
         done = left.done
         assert done is not None
         self.state["failed"] += [[one.id, one.why] for one in done.failed]
@@ -210,6 +239,10 @@ class Repairing:
             return "it is not as it was found any more: left as it is"
         self.state["mended"].append(id_)
         return "" if done.mended else "mended before"
+
+    def _mender(self) -> Doctor:
+        medium = Medium(**self.state["medium"]) if self.state["medium"] else None
+        return replace(self._doctor(), medium=medium, offline=self._request.offline)
 
     def _look_again(self) -> str:
         if self._report is None:  # else nothing was changed since
@@ -285,8 +318,23 @@ def _with_passphrase(
 def packed(request: RepairRequest | UndoRequest) -> JsonObject:
     """What is written down of a request: never the passphrase."""
     asked = asdict(request)
-    return asked | {"only": list(asked["only"])} if "only" in asked else asked
+    if isinstance(request, RepairRequest):
+        brought = {"paths": list(request.packages.paths), "identity": request.packages.identity}
+        asked |= {"only": list(request.only), "packages": brought}
+    return asked
 
 
-REPAIR: Final = Kind("repair", 1, "repair", Repairing)
+def _unpacked(asked: JsonObject) -> RepairRequest:
+    brought = asked["packages"]
+    return RepairRequest(
+        tuple(asked["only"]),
+        float(asked["examine_s"]),
+        float(asked["repair_s"]),
+        Brought(tuple(brought["paths"]), str(brought["identity"])),
+        bool(asked["offline"]),
+        bool(asked.get("encrypted")),
+    )
+
+
+REPAIR: Final = Kind("repair", 2, "repair", Repairing)
 UNDO: Final = Kind("repair-undo", 1, "take a repair back", TakingBack)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from lifebuoy.doctor.calling import Doctor
+from lifebuoy.doctor.calling import Doctor, Medium
 from lifebuoy.doctor.report import Report, parse
 from lifebuoy.errors import (
     AgentUnavailable,
@@ -54,6 +54,7 @@ def doctor(agent: Any) -> Doctor:
 
 ENDINGS: Final = {
     2: (DoctorFailed, "no disk to examine"),
+    66: (DoctorFailed, "packages cannot be read"),
     3: (DoctorFailed, "no disk to examine"),
     69: (NoDoctor, "has no doctor"),
     75: (Busy, "another doctor is at work"),
@@ -89,6 +90,18 @@ def test_a_repair_must_say_what_was_mended_in_that_run() -> None:
         value = said() if repair is None else said() | {"repair": repair}
         with pytest.raises(GuestReportUnusable, match="what was mended"):
             doctor(Agent(out=json.dumps(value).encode())).mend("mine", ["base-merged-usr"])
+
+
+def test_packages_are_mounted_where_nobody_else_sees_it_and_only_for_a_repair() -> None:
+    value = said() | {"repair": {"run": "mine", "mended": [], "failed": [], "undo": ""}}
+    agent = Agent(out=json.dumps(value).encode())
+    there = Doctor(agent, "web1", Medium("0" * 64, 34816, 2), offline=True)  # type: ignore[arg-type]
+    there.mend("mine", ["base-merged-usr"])
+    there.examine()
+    mended, looked = [words for words in agent.ran if words[0] != "/bin/rm"]
+    assert list(mended[:4]) == ["/usr/bin/unshare", "--mount", "/bin/sh", "-c"]
+    assert list(mended[6:9]) == ["0" * 64, "34816", "2"] and "--offline" in mended
+    assert "/usr/bin/unshare" not in looked and "--offline" not in looked
 
 
 def test_a_difference_is_shown_without_what_commands_a_terminal() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from . import mounting
@@ -23,7 +24,7 @@ from .change import (
     WriteBlocks,
 )
 from .naming import plain
-from .packages import deb
+from .packages import deb, dpkg
 from .patient import Patient
 from .tree import Tree
 from .undo import Store, flush_folder, make_so, put_file, put_link, set_owner, state_of
@@ -142,19 +143,40 @@ class Applier:
             put_file(kept, path.read_bytes(), old.st_mode & 0o7777, old.st_uid, old.st_gid)
 
     def _from_package(self, finding: str, change: FromPackage) -> None:
-        archive = self._sources.get(change, self._tree)
-        for member in deb.members(archive, change):
-            if member.folder:
-                folder = MakeFolder(member.path, member.mode, member.uid, member.gid)
-                self._make_folder(finding, folder)
-                continue
-            path = self._place(finding, member.path)
-            self._keep(finding, member.path, path)
-            if member.link:
-                put_link(path, member.link)
-            else:
-                put_file(path, member.data, member.mode, member.uid, member.gid)
-            self._tree.forget()
+        """From the first package that is whole; what one lacks or has damaged, from the next."""
+        left = {dpkg.canonical(path) for path in change.paths}
+        damaged: list[str] = []
+        for archive in self._archives(change, damaged):
+            wanted = replace(change, paths=tuple(sorted(left)))
+            try:
+                for member in deb.members(archive, wanted):
+                    self._put_member(finding, member)
+                    left.discard(member.path)
+                return
+            except deb.NoPackage as failure:
+                damaged.append(str(failure))
+
+    def _archives(self, change: FromPackage, damaged: list[str]) -> Iterator[str]:
+        """Raises CannotApply after the last, with what was damaged in those before."""
+        try:
+            yield from self._sources.each(change, self._tree)
+        except deb.NoPackage as failure:
+            raise CannotApply("; ".join([*damaged, str(failure)])) from failure
+
+    def _put_member(self, finding: str, member: deb.Member) -> None:
+        if member.folder:
+            folder = MakeFolder(member.path, member.mode, member.uid, member.gid)
+            self._make_folder(finding, folder)
+            return
+        path = self._place(finding, member.path)
+        if _is_edited(member, path):
+            self._keep_beside(finding, member.path, path)
+        self._keep(finding, member.path, path)
+        if member.link:
+            put_link(path, member.link)
+        else:
+            put_file(path, member.data, member.mode, member.uid, member.gid)
+        self._tree.forget()
 
     def _run_outside(self, finding: str, change: RunOutside) -> None:
         for path in change.saves:
@@ -189,6 +211,13 @@ class Applier:
         if done.returncode != 0:
             words = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise CannotApply(f"{change.argv[0]}: {words[-1] if words else done.returncode}")
+
+
+def _is_edited(member: deb.Member, path: Path) -> bool:
+    """Whether there is something of the owner's where a file of the configuration comes back."""
+    if not member.path.startswith("/etc/") or path.is_symlink() or not path.is_file():
+        return False
+    return path.stat().st_size > 0 and path.read_bytes() != member.data
 
 
 def plain_folder(root: str, folder: str) -> bool:

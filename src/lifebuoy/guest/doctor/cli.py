@@ -108,7 +108,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the passphrase of encrypted disks is the first line of standard input",
     )
-    parser.add_argument("--packages", metavar="DIR", action="append", default=[])
+    parser.add_argument(
+        "--packages",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="take files from the packages in this folder or below, too",
+    )
     parser.add_argument("--offline", action="store_true", help="download no packages")
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="")
     parser.add_argument("--root", default="", help="the root's volume, where there are several")

@@ -44,13 +44,15 @@ def own_namespace() -> None:
 def run(
     argv: Sequence[str],
     timeout_s: int = TIMEOUT_S,
+    folder: str | None = None,
     *,
     given: bytes = b"",
     holds: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program of this system, not of the guest; its output is kept, not shown.
 
-    ``given`` is its standard input; ``holds`` are descriptors that stay open as long as it runs.
+    ``folder`` is where it works, ``given`` its standard input; ``holds`` are descriptors that stay
+    open as long as it runs.
     """
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     done = subprocess.run(
@@ -60,6 +62,7 @@ def run(
         timeout=timeout_s,
         check=False,
         env=environment,
+        cwd=folder,
         pass_fds=holds,
     )
     out, err = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))

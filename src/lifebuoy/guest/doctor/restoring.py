@@ -23,7 +23,7 @@ def from_packages(patient: Patient, paths: Iterable[str]) -> Repair | None:
         wanted.setdefault(owner.key, []).append(dpkg.canonical(path))
     changes = []
     for name, members in wanted.items():
-        package, sums = database.packages[name], database.sums(name)
+        package, sums = database.packages[name], database.packaged(name)
         digests = {path: sums[path] for path in members if path in sums}
         changes.append(
             FromPackage(

@@ -1,29 +1,31 @@
 """Debian packages as files: from the guest's cache, a folder or an ISO, or downloaded.
 
 A package is used only where its name, version and architecture are those asked for, and a file
-only where its MD5 is the one that the package database has.
+only where its MD5 is the one that the package database has; one that the database has none of,
+where it is the one that the package itself names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..change import FromPackage
 from ..mounting import run
 from ..naming import plain
 from ..tree import Tree
-from .dpkg import canonical
+from . import apt
+from .dpkg import canonical, sums_of
 
-DOWNLOAD_S = 300
 MOST_MEMBER = 512 << 20
+MOST_NAMES = 200_000  # in a folder of packages, all that is below it
+MOST_DEEP = 12
+CACHE = "/var/cache/apt/archives"
 
 
 class NoPackage(Exception):
@@ -50,33 +52,65 @@ class Sources:
     folders: Sequence[str] = ()
     network: bool = True
     work: str = "/tmp"
-    _found: dict[str, str] = field(default_factory=dict)
+    _good: dict[str, str] = field(default_factory=dict)
+    _seen: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
-    def get(self, wanted: FromPackage, tree: Tree) -> str:
-        """The path of the package. Raises NoPackage."""
+    def each(self, wanted: FromPackage, tree: Tree) -> Iterator[str]:
+        """The paths of this package, of which a later one serves where an earlier is damaged.
+
+        Raises NoPackage where there is none, or no other.
+        """
         key = f"{wanted.package}_{wanted.version}_{wanted.architecture}"
-        if key not in self._found:
-            self._found[key] = self._look(wanted, tree)
-        return self._found[key]
-
-    def _look(self, wanted: FromPackage, tree: Tree) -> str:
-        folders = list(self.folders)
-        cache = tree.resolve("/var/cache/apt/archives")
-        if cache is not None:
-            folders.insert(0, tree.here(cache))
-        for folder in folders:
-            for path in candidates(folder, wanted.package):
-                if _is(path, wanted):
-                    return path
+        known = self._good.get(key)
+        if known is not None:
+            yield known
+        for path in self._near(wanted, tree):
+            if path != known and _is(path, wanted):
+                self._good[key] = path
+                yield path
         if not self.network:
             raise NoPackage(f"{wanted.package} {wanted.version} is in no cache or folder given")
-        return download(wanted, tree, self.work)
+        try:
+            folder = apt.download(wanted, tree, self.work)
+        except apt.NotDownloaded as failure:
+            raise NoPackage(f"{wanted.package} {wanted.version}: {failure}") from failure
+        for path in below(folder).get(wanted.package, ()):
+            if path != known and _is(path, wanted):
+                self._good[key] = path
+                yield path
+        raise NoPackage(f"{wanted.package} {wanted.version} is in no source of the guest's")
+
+    def _near(self, wanted: FromPackage, tree: Tree) -> Iterator[str]:
+        cache = tree.resolve(CACHE)
+        if cache is not None:
+            yield from self._below(tree.here(cache), 0).get(wanted.package, ())
+        for folder in self.folders:
+            yield from self._below(folder, MOST_DEEP).get(wanted.package, ())
+
+    def _below(self, folder: str, deep: int) -> dict[str, list[str]]:
+        if folder not in self._seen:
+            self._seen[folder] = below(folder, deep)
+        return self._seen[folder]
 
 
-def candidates(folder: str, package: str) -> Iterator[str]:
-    """Files in the folder, and below ``pool`` as on an ISO, that may be this package."""
-    yield from sorted(map(str, Path(folder).glob(f"{package}_*.deb")))
-    yield from sorted(map(str, Path(folder).glob(f"pool/**/{package}_*.deb")))
+def below(folder: str, deep: int = MOST_DEEP) -> dict[str, list[str]]:
+    """Package name -> files of that name in the folder, and ``deep`` folders below: as in a cache,
+    on an installer's ISO or in a mirror. No link is followed.
+    """
+    found: dict[str, list[str]] = {}
+    left = MOST_NAMES
+    for at, folders, names in os.walk(folder):
+        if at[len(folder.rstrip("/")) :].count("/") >= deep:
+            folders.clear()
+        folders.sort()
+        for name in sorted(names):
+            left -= 1
+            if name.endswith(".deb") and "_" in name:
+                found.setdefault(name.partition("_")[0], []).append(os.path.join(at, name))
+        left -= len(folders)
+        if left <= 0:
+            break
+    return found
 
 
 def _is(path: str, wanted: FromPackage) -> bool:
@@ -91,85 +125,6 @@ def _is(path: str, wanted: FromPackage) -> bool:
     )
 
 
-def download(wanted: FromPackage, tree: Tree, work: str) -> str:
-    """By this system's apt, with the guest's sources and keys; apt checks the signatures.
-
-    Raises NoPackage.
-    """
-    area = Path(work) / "apt"
-    options = _apt_options(area, tree, wanted.architecture)
-    if not (area / "updated").exists():
-        done = run(["apt-get", "-q", *options, "update"], DOWNLOAD_S)
-        if done.returncode != 0:
-            raise NoPackage(f"apt-get update: {_last(done.stderr)}")
-        (area / "updated").touch()
-    command = f"{wanted.package}:{wanted.architecture}={wanted.version}"
-    if wanted.architecture == "all":
-        command = f"{wanted.package}={wanted.version}"
-    done = subprocess.run(
-        ["apt-get", "-q", *options, "download", command],
-        cwd=area / "got",
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=DOWNLOAD_S,
-        check=False,
-    )
-    for path in candidates(str(area / "got"), wanted.package):
-        if _is(path, wanted):
-            return path
-    raise NoPackage(f"{wanted.package} {wanted.version}: {_last(done.stderr)}")
-
-
-def _apt_options(area: Path, tree: Tree, architecture: str) -> list[str]:
-    """A private apt: nothing of this system's or the guest's state is written."""
-    for name in ("state/lists/partial", "cache/archives/partial", "got", "etc", "parts"):
-        (area / name).mkdir(parents=True, exist_ok=True)
-    for name in ("sources.list", "sources.list.d", "trusted.gpg.d", "trusted.gpg"):
-        _copy(tree, f"/etc/apt/{name}", area / "etc" / name)
-    _copy(tree, "/usr/share/keyrings", area / "keyrings")
-    for path in (*(area / "etc").glob("sources.list"), *(area / "etc/sources.list.d").glob("*")):
-        text = path.read_text(errors="replace")
-        path.write_text(text.replace("/usr/share/keyrings/", f"{area}/keyrings/"))
-    (area / "status").touch()
-    settings = {
-        "Dir::State": area / "state",
-        "Dir::State::status": area / "status",
-        "Dir::Cache": area / "cache",
-        "Dir::Etc": area / "etc",
-        "Dir::Etc::sourcelist": area / "etc/sources.list",
-        "Dir::Etc::sourceparts": area / "etc/sources.list.d",
-        "Dir::Etc::trusted": area / "etc/trusted.gpg",
-        "Dir::Etc::trustedparts": area / "etc/trusted.gpg.d",
-        "Dir::Etc::preferencesparts": area / "parts",
-        "APT::Sandbox::User": "root",
-        "Acquire::Languages": "none",
-        "Acquire::Retries": "2",
-    }
-    if architecture != "all":
-        settings["APT::Architecture"] = architecture
-    return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-
-
-def _copy(tree: Tree, source: str, target: Path) -> None:
-    """A file, or the files of a folder, of the guest; through the tree, so that no link escapes."""
-    if tree.is_folder(source):
-        target.mkdir(exist_ok=True)
-        for name in tree.names(source)[:500]:
-            data = tree.read(f"{source}/{name}", 4 << 20)
-            if data is not None:
-                (target / name).write_bytes(data)
-    elif not target.exists():
-        data = tree.read(source, 4 << 20)
-        if data is not None:
-            target.write_bytes(data)
-
-
-def _last(text: str) -> str:
-    lines = text.strip().splitlines()
-    return plain(lines[-1]) if lines else "no reason given"
-
-
 @contextmanager
 def _tar_of(path: str) -> Iterator[tarfile.TarFile]:
     with subprocess.Popen(
@@ -179,8 +134,14 @@ def _tar_of(path: str) -> Iterator[tarfile.TarFile]:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
                 yield tar
+        except (tarfile.TarError, EOFError) as failure:
+            raise NoPackage(f"{_name(path)} is damaged: {plain(str(failure))}") from failure
         finally:
             process.kill()
+
+
+def _name(path: str) -> str:
+    return plain(os.path.basename(path))
 
 
 def members(path: str, wanted: FromPackage) -> Iterator[Member]:
@@ -200,7 +161,7 @@ def members(path: str, wanted: FromPackage) -> Iterator[Member]:
             if not missing:
                 break
     if missing:
-        raise NoPackage(f"{os.path.basename(path)} does not hold {plain(sorted(missing)[0])}")
+        raise NoPackage(f"{_name(path)} does not hold {plain(sorted(missing)[0])}")
     if hard:
         yield from _hard_links(path, hard, wanted)
 
@@ -232,18 +193,20 @@ def _member(
 
 
 def _verify(data: bytes, name: str, wanted: FromPackage, path: str) -> None:
-    expected = wanted.digests.get(name)
-    if expected and hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
-        raise NoPackage(f"{name} in {path} is not the file that the database names")
+    expected = wanted.digests.get(name) or _own_sums(path).get(name)
+    if expected is None:
+        raise NoPackage(f"nothing says what {plain(name)} in {_name(path)} should be")
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
+        raise NoPackage(f"{plain(name)} in {_name(path)} is not the file that the database names")
+
+
+def _own_sums(path: str) -> dict[str, str]:
+    """What the package says of its own files; nothing about those that an owner may edit."""
+    return sums_of(run(["dpkg-deb", "-I", path, "md5sums"]).stdout)
 
 
 def _data(tar: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> bytes:
     file = tar.extractfile(info) if info.isfile() else None
     if file is None or info.size > MOST_MEMBER:
-        raise NoPackage(f"{name} is no regular file in its package")
+        raise NoPackage(f"{plain(name)} is no regular file in its package")
     return file.read()
-
-
-def tools_missing() -> list[str]:
-    """The programs that this needs and this system does not have."""
-    return [name for name in ("dpkg-deb", "apt-get") if shutil.which(name) is None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..patient import Patient
 from ..tree import Tree
@@ -19,11 +19,14 @@ _MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
 MOST_RULES = 1000
 _RULE = re.compile(r"^path-(include|exclude)[= ][ \t]*(\S{1,500})\s*$")
 _SUM = re.compile(r"^([0-9a-f]{32})  (.+)$")
+_DIGEST = re.compile(r"^[0-9a-f]{32}$")
 
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package; ``conffiles`` are the paths that its owner may edit."""
+    """An installed package; ``conffiles`` are the paths that its owner may edit, with the MD5 sums
+    that they had in it.
+    """
 
     name: str
     version: str
@@ -32,7 +35,7 @@ class Package:
     priority: str = ""
     multi_arch: str = ""
     status: str = ""
-    conffiles: tuple[str, ...] = ()
+    conffiles: Mapping[str, str] = field(default_factory=dict)
     foreign: bool = False
 
     @property
@@ -79,11 +82,11 @@ def packages_of(text: str) -> list[Package]:
     for fields in paragraphs(text):
         if "package" not in fields or "version" not in fields:
             continue
-        conffiles = tuple(
-            line.split()[0]
+        conffiles = {
+            line.split()[0]: (line.split()[1:] or [""])[0]
             for line in fields.get("conffiles", "").split("\n")
             if line.strip().startswith("/")
-        )
+        }
         found.append(
             Package(
                 fields["package"],
@@ -198,7 +201,7 @@ class Database:
         return self._files[package]
 
     def sums(self, package: str) -> dict[str, str]:
-        """The MD5 sums of the package's regular files."""
+        """The MD5 sums of the package's regular files, but for those that its owner may edit."""
         if package not in self._sums:
             self._sums[package] = sums_of(self._file(package, "md5sums") or "")
         return self._sums[package]
@@ -207,6 +210,12 @@ class Database:
         """Whether this file of the package lies elsewhere, by another package or the owner."""
         by = self._diversions.get(path)
         return by is not None and by != self.packages[package].name
+
+    def packaged(self, package: str) -> dict[str, str]:
+        """The MD5 sums that its files had in the package, also those that its owner may edit."""
+        known = self.packages[package].conffiles.items()
+        edited = {canonical(path): digest for path, digest in known if _DIGEST.match(digest)}
+        return {**edited, **self.sums(package)}
 
     def has_list(self, package: str) -> bool:
         """Whether the database knows the files of this package."""
