@@ -95,7 +95,12 @@ def test_a_repair_must_say_what_was_mended_in_that_run() -> None:
 def test_packages_are_mounted_where_nobody_else_sees_it_and_only_for_a_repair() -> None:
     value = said() | {"repair": {"run": "mine", "mended": [], "failed": [], "undo": ""}}
     agent = Agent(out=json.dumps(value).encode())
-    there = Doctor(agent, "web1", Medium("0" * 64, 34816, 2), offline=True)  # type: ignore[arg-type]
+    there = Doctor(
+        agent,  # type: ignore[arg-type]
+        "web1",
+        medium=Medium("0" * 64, 34816, 2),
+        offline=True,
+    )
     there.mend("mine", ["base-merged-usr"])
     there.examine()
     mended, looked = [words for words in agent.ran if words[0] != "/bin/rm"]
