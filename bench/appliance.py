@@ -1,6 +1,6 @@
-"""libguestfs on the same disk, as its users start it: ``guestfish run`` and ``virt-rescue``.
+"""libguestfs on the same disk, as its users start it: guestfish, virt-rescue, virt-inspector.
 
-Both boot libguestfs' appliance on QEMU started directly (no libvirt between), without firmware
+All boot libguestfs' appliance on QEMU started directly (no libvirt between), without firmware
 boot: it hands QEMU a kernel. The disk is opened read-only.
 """
 
@@ -41,10 +41,19 @@ def guestfish_run(disk: Path, env: Mapping[str, str]) -> float:
         HostTrouble: it failed; with its words.
         TimedOut: it did not end.
     """
+    return _seconds(["guestfish", "--ro", "-a", str(disk), "run"], env)
+
+
+def virt_inspector(disk: Path, env: Mapping[str, str]) -> float:
+    """Seconds of the whole command ``virt-inspector -a DISK``; raises as ``guestfish_run``."""
+    return _seconds(["virt-inspector", "-a", str(disk)], env)
+
+
+def _seconds(command: list[str], env: Mapping[str, str]) -> float:
     began = time.monotonic()
     try:
         done = subprocess.run(
-            ["guestfish", "--ro", "-a", str(disk), "run"],
+            command,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -53,11 +62,11 @@ def guestfish_run(disk: Path, env: Mapping[str, str]) -> float:
             timeout=_TIMEOUT_S,
         )
     except FileNotFoundError as missing:
-        raise MissingTool("guestfish is not installed", hint=_HINT) from missing
+        raise MissingTool(f"{command[0]} is not installed", hint=_HINT) from missing
     except subprocess.TimeoutExpired as late:
-        raise TimedOut(f"guestfish did not end within {_TIMEOUT_S:.0f} s") from late
+        raise TimedOut(f"{command[0]} did not end within {_TIMEOUT_S:.0f} s") from late
     if done.returncode != 0:
-        raise HostTrouble(f"guestfish failed: {done.stderr.strip()[-800:]}", hint=_HINT)
+        raise HostTrouble(f"{command[0]} failed: {done.stderr.strip()[-800:]}", hint=_HINT)
     return time.monotonic() - began
 
 

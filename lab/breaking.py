@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab import builder, scripts
 from lab.breakage import registry
-from lab.recipe import Breakage
+from lab.recipe import Breakage, Where
 from lab.root import Progress, Root
 from lifebuoy.errors import BadInput
 
@@ -37,6 +37,9 @@ def apply(root: Root, orders: Sequence[Order], progress: Progress) -> None:
 
 
 def _job(order: Order) -> builder.Job:
-    commands = f"break_it() {{\n{find(order.name).commands}\n}}\n"
+    breakage = find(order.name)
+    commands = f"break_it() {{\n{breakage.commands}\n}}\n"
     script = commands + scripts.read("break.sh")
-    return builder.Job(f"break {order.name}", order.disk, script, {"NAME": order.name})
+    mounted = "no" if breakage.where is Where.UNMOUNTED else "yes"
+    settings = {"NAME": order.name, "MOUNTED": mounted}
+    return builder.Job(f"break {order.name}", order.disk, script, settings)

@@ -2,39 +2,31 @@
 
 A BIOS guest runs on an embedded libvirt in a folder of its own; its GRUB files are deleted; it is
 seen not to boot; `lifebuoy rescue enter` with consent; over SSH, with the rescue password, the
-commands an administrator types; `lifebuoy rescue exit`; it boots, and everything is as it was.
+commands an administrator types; `lifebuoy rescue exit`; it boots, and everything is as it was. Then
+``act_two``: what no command of its own could mend, mended by one `lifebuoy repair`.
 """
 
 from __future__ import annotations
 
-import json
-import multiprocessing
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lab import definition, guest, images, login
+from lab import act_two, definition, guest, images, login
 from lab.breakage import registry
 from lab.layout import Layout
 from lab.root import PASSWORD
+from lab.stage import BOOT_S, NAME, RESCUE_PASSWORD, Stage, Untrue, apart, told
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.hypervisor import Domain, Host, connect
+from lifebuoy.hypervisor import Domain
 from lifebuoy.model import StopMode
 from lifebuoy.operations.boot import plain
 from lifebuoy.operations.stopping import stop
-
-NAME: Final = "demo"
-RESCUE_PASSWORD: Final = "Rescue-Me-2026"
-BOOT_S: Final = 150.0
 
 #: What the owner types in the rescue system: behaviour as documented, then GRUB's own repair.
 TYPED: Final = """\
@@ -52,80 +44,24 @@ exit
 """
 
 
-class Untrue(Exception):
-    """A claim of the demo that does not hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What every part of the story needs; ``began`` is time.monotonic() at its start."""
-
-    root: Path
-    output: Path
-    began: float
-
-    @property
-    def uri(self) -> str:
-        """The embedded libvirt of this run."""
-        return f"qemu:///embed?root={self.root}/libvirt"
-
-    @contextmanager
-    def host(self) -> Iterator[Host]:
-        """A connection for one part of the story."""
-        with connect(self.uri, state_dir=self.root) as host:
-            yield host
-
-    def head(self, text: str) -> None:
-        """Begin a chapter."""
-        print(f"\n== {text}", flush=True)
-
-    def say(self, text: str) -> None:
-        """Tell a fact."""
-        print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
-
-    def claim(self, claim: str, holds: bool, observed: object) -> None:
-        """Tell a claim and what was observed; raises Untrue where it does not hold."""
-        self.say(f"{'holds' if holds else 'FAILS'}: {claim}   [{str(observed).strip()}]")
-        if not holds:
-            raise Untrue(claim)
-
-    def screenshot(self, domain: Domain, name: str) -> None:
-        """Save what the machine shows."""
-        path = self.output / f"{name}.png"
-        path.write_bytes(domain.screenshot_png())
-        self.say(f"screen saved: {path}")
-
-
 def tell(stage: Stage, base: Path) -> None:
     """The whole story; raises Untrue at the first claim that does not hold."""
     stage.head("Preparing: the rescue image and a guest, built once and kept")
     built = _prepare(stage, base)
     disk = guest.overlay(built.base, stage.root / "disk.qcow2")
-    before = _apart(_live_and_break, stage, disk)
+    before = apart(_live_and_break, stage, disk)
     stage.head(f"Entering rescue mode: lifebuoy rescue enter {NAME} --consent-force")
     access = _enter(stage, base)
-    _apart(_see_rescue, stage)
+    apart(_see_rescue, stage)
     stage.head("Repairing over SSH, with the rescue password, as one types it")
     _repair(stage, access)
     stage.head(f"Leaving rescue mode: lifebuoy rescue exit {NAME}")
-    left = _cli(stage, base, "rescue", "exit", NAME, "--json", "--watch", str(int(BOOT_S)))
+    left = told(stage, base, "rescue", "exit", NAME, "--json", "--watch", str(int(BOOT_S)))
     stage.claim("it boots again by itself", left["boot"]["verdict"] == "reached login", left)
-    _apart(_as_before, stage, before)
+    apart(as_before, stage, before, "3-repaired")
+    act_two.tell(stage, base)
+    apart(as_before, stage, before, "5-repaired-again")
     stage.head(f"Every claim holds. Screens: {stage.output}/*.png")
-
-
-def _apart(part: Callable[..., Any], stage: Stage, *arguments: object) -> Any:
-    """Run a part in a process of its own: an embedded libvirt serves one process at a time, and
-    lets go of its folder only when that ends. The guest lives on."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_guarded, (part, stage, *arguments))
-
-
-def _guarded(part: Callable[..., Any], stage: Stage, *arguments: object) -> Any:
-    try:
-        return part(stage, *arguments)
-    except LifebuoyError as error:  # some of them cannot travel between processes
-        raise Untrue(f"{error.message} {error.hint}") from None
 
 
 def _prepare(stage: Stage, base: Path) -> guest.Guest:
@@ -172,7 +108,7 @@ def _break(stage: Stage, domain: Domain) -> None:
 
 
 def _enter(stage: Stage, base: Path) -> dict[str, Any]:
-    entered = _cli(
+    entered = told(
         *(stage, base, "rescue", "enter", NAME, "--consent-force", "--stop-timeout", "3"),
         *("--password-stdin", "--json"),
         stdin=RESCUE_PASSWORD + "\n",
@@ -209,7 +145,8 @@ def _repair(stage: Stage, access: dict[str, Any]) -> None:
     stage.claim("grub-install and update-grub report success", done, words.splitlines()[-1:])
 
 
-def _as_before(stage: Stage, before: str) -> None:
+def as_before(stage: Stage, before: str, screen: str) -> None:
+    """The instance runs, is defined as before, and knows its own password only."""
     with stage.host() as host:
         domain = host.domain(NAME)
         stage.claim("it runs, as it did before", domain.active, domain.run_state())
@@ -222,27 +159,10 @@ def _as_before(stage: Stage, before: str) -> None:
         refused = other.verdict is login.Verdict.REFUSED
         stage.claim("the rescue password does not", refused, other.verdict)
         domain.remove_forward(port)
-        stage.screenshot(domain, "3-repaired")
+        stage.screenshot(domain, screen)
         left = [file.name for file in host.store.list()]
         only_image = all(name.startswith("rescue-") for name in left)
         stage.claim("no seed, lock or other medium of the stay is left", only_image, left)
-
-
-def _cli(stage: Stage, base: Path, *words: str, stdin: str = "") -> dict[str, Any]:
-    command = [sys.executable, "-m", "lifebuoy", "--connect", stage.uri, *words]
-    done = subprocess.run(
-        command,
-        input=stdin,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=400,
-        check=False,
-        env=images.environment(base),
-    )
-    if done.returncode != 0:
-        raise Untrue(f"{' '.join(words)} failed ({done.returncode}): {done.stdout}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def _stop_guest(stage: Stage) -> None:
@@ -263,6 +183,6 @@ def run(base: Path, output: Path) -> int:
         return 1
     finally:
         if (root / "libvirt").exists():
-            _apart(_stop_guest, stage)
+            apart(_stop_guest, stage)
         shutil.rmtree(root, ignore_errors=True)
     return 0

@@ -92,16 +92,22 @@ def drive(path: Path, *, image_format: str, serial: str, read_only: bool = False
 
 
 def boot_arguments(
-    disk: Path, firmware: Firmware, *, variables: Path, ssh_port: int, memory_mib: int = 768
+    disk: Path,
+    firmware: Firmware,
+    *,
+    variables: Path,
+    ssh_port: int,
+    memory_mib: int = 768,
+    image_format: str = "qcow2",
 ) -> list[str]:
-    """Arguments that boot a qcow2 disk as the lab's definitions do.
+    """Arguments that boot a disk as the lab's definitions do.
 
     ``variables`` is the file for the firmware variables, made here for UEFI where it is missing;
     the guest's SSH is reached at 127.0.0.1:``ssh_port``.
     """
     arguments = ["-m", str(memory_mib), "-smp", "2", "-no-reboot", "-vga", "std"]
     arguments += ["-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{ssh_port}-:22"]
-    arguments += drive(disk, image_format="qcow2", serial="lab-guest")
+    arguments += drive(disk, image_format=image_format, serial="lab-guest")
     if firmware is Firmware.BIOS:
         return [*arguments, "-machine", "pc,graphics=off"]
     if not OVMF_CODE.exists():

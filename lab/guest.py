@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab import builder, cache, root, scripts
-from lab.layout import Layout
+from lab.layout import History, Layout
 from lab.root import Progress
 from lifebuoy.errors import BuildFailed
 
@@ -48,20 +48,21 @@ class Guest:
         return self.facts.layout
 
 
-def get(base: Path, layout: Layout, progress: Progress) -> Guest:
+def get(base: Path, layout: Layout, progress: Progress, history: History = History.FRESH) -> Guest:
     """The guest of this layout, built into the cache ``base`` where it is missing.
 
     Raises BuildFailed.
     """
     texts = [scripts.read(name) for name in _script_names(layout)]
-    entry_key = cache.key(root.key(), str(DISK_MIB), *texts)
+    entry_key = cache.key(root.key(history), str(DISK_MIB), *texts)
 
     def build(folder: Path) -> None:
-        guest_root = root.get(base, progress)
-        progress(f"installing the guest '{layout}'")
+        guest_root = root.get(base, progress, history)
+        progress(f"installing the guest '{layout}' ({history})")
         _build(folder, layout, guest_root, progress)
 
-    folder = cache.keep(base, f"guest-{layout}", entry_key, build)
+    suffix = "" if history is History.FRESH else f"-{history}"
+    folder = cache.keep(base, f"guest-{layout}{suffix}", entry_key, build)
     facts = json.loads((folder / FACTS_NAME).read_text(encoding="utf-8"))
     return Guest(folder / BASE_NAME, Facts(**{**facts, "layout": Layout(facts["layout"])}))
 

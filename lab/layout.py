@@ -1,4 +1,7 @@
-"""The kinds of guests: how each boots and how its disk is divided. Names only, no I/O."""
+"""The kinds of guests: how each boots, how its disk is divided, what its packages went through.
+
+Names only, no I/O.
+"""
 
 from __future__ import annotations
 
@@ -23,3 +26,10 @@ class Layout(StrEnum):
     def firmware(self) -> Firmware:
         """The firmware that this guest was installed for."""
         return Firmware.UEFI if self is Layout.UEFI else Firmware.BIOS
+
+
+class History(StrEnum):
+    """What the packages of a guest went through before it was left alone."""
+
+    FRESH = "fresh"  # just installed, with all updates
+    UPGRADED = "upgraded"  # installed without them, used, then upgraded: ``scripts/upgrade.sh``

@@ -15,6 +15,7 @@ class Where(StrEnum):
 
     ANYWHERE = "anywhere"
     OFFLINE = "offline"  # a running guest would break before the commands are done
+    UNMOUNTED = "unmounted"  # the bare disk: a mounted file system would undo it
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,18 @@ class Breakage:
     ``commands`` are for a POSIX shell in which ROOT is where the guest's root is mounted (empty
     in the running guest itself) and DISK the whole disk; they fail where there was nothing to
     break. ``last_words`` is a pattern of what the serial line says before it falls silent, that
-    a sound guest never does; empty where a login is reached and refuses.
+    a sound guest never does; empty where a login is reached and refuses. ``finding`` is the id of
+    the doctor's check that must see it. On the layouts of ``boots_on`` the broken guest still
+    reaches its login, and is ill all the same.
     """
 
     description: str
     layouts: frozenset[Layout]
     commands: str
+    finding: str = ""
     last_words: str = ""
     where: Where = Where.ANYWHERE
+    boots_on: frozenset[Layout] = frozenset()
 
     def live_script(self) -> str:
         """The script that breaks the running guest that it is run in, as root."""

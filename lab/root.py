@@ -1,5 +1,6 @@
-"""The one Debian root that all guests are copies of, made by mmdebstrap and kept as a squashfs.
+"""The Debian root that all guests are copies of, made by mmdebstrap and kept as a squashfs.
 
+There is one for each history of its packages.
 Its kernel and initramfs are kept beside it: they also boot the builder (``lab.builder``).
 """
 
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import IO
 
 from lab import cache, scripts
+from lab.layout import History
 from lifebuoy.errors import BuildFailed, MissingTool
 
 SUITE = "bookworm"
+MIRROR = "http://deb.debian.org/debian"
 PASSWORD = "Lab-guest-1"
 PASSWORD_HASH = (
     "$6$labguest$eHTHk6YiiOuuO.Y3M8ql4M8nFXP9y0V5KSVIqr8uUXzNlMCAuUS"
@@ -89,33 +92,39 @@ class Root:
         return self.folder / "initrd.img"
 
 
-def key() -> str:
+_SCRIPTS = {
+    History.FRESH: ("initramfs.sh", "customise.sh"),
+    History.UPGRADED: ("initramfs.sh", "customise.sh", "upgrade.sh"),
+}
+
+
+def key(history: History = History.FRESH) -> str:
     """The key of the root that this version of the lab builds."""
     return cache.key(
         SUITE,
         "\n".join(PACKAGES),
         "\n".join(DPKG_EXCLUDES),
         PASSWORD_HASH,
-        scripts.read("initramfs.sh"),
-        scripts.read("customise.sh"),
+        *map(scripts.read, _SCRIPTS[history]),
     )
 
 
-def get(base: Path, progress: Progress) -> Root:
+def get(base: Path, progress: Progress, history: History = History.FRESH) -> Root:
     """The guest root, built into the cache ``base`` where it is missing. Raises BuildFailed."""
-    root_key = key()
+    root_key = key(history)
 
     def build(folder: Path) -> None:
-        progress("building the guest root from Debian packages")
-        _build(folder)
+        progress(f"building the guest root from Debian packages ({history})")
+        _build(folder, history)
 
-    return Root(root_key, cache.keep(base, "root", root_key, build))
+    name = "root" if history is History.FRESH else f"root-{history}"
+    return Root(root_key, cache.keep(base, name, root_key, build))
 
 
-def _build(folder: Path) -> None:
+def _build(folder: Path, history: History) -> None:
     hooks = folder / "hooks"
     hooks.mkdir()
-    for name in ("initramfs.sh", "customise.sh"):
+    for name in _SCRIPTS[history]:
         (hooks / name).write_text(scripts.read(name), encoding="utf-8")
         (hooks / name).chmod(0o755)
     bootstrap = [
@@ -126,11 +135,12 @@ def _build(folder: Path) -> None:
         '--aptopt=Acquire::Languages "none"',
         *(f"--dpkgopt={option}" for option in ("force-unsafe-io", *DPKG_EXCLUDES)),
         f"--essential-hook={hooks / 'initramfs.sh'}",
-        f"--customize-hook={hooks / 'customise.sh'}",
+        *(f"--customize-hook={hooks / name}" for name in _SCRIPTS[history][1:]),
         f"--customize-hook=download /vmlinuz {folder / 'vmlinuz'}",
         f"--customize-hook=download /initrd.img {folder / 'initrd.img'}",
-        SUITE,
-        "-",
+        *(SUITE, "-"),
+        # Else mmdebstrap adds the suites with updates itself.
+        *((f"deb {MIRROR} {SUITE} main",) if history is History.UPGRADED else ()),
     ]
     squash = ["mksquashfs", "-", str(folder / "root.squashfs")]
     squash += ["-tar", "-comp", "lz4", "-no-progress", "-quiet"]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ from lifebuoy.hypervisor import Domain, Host, connect
 from tests.postgres import Server, find, serving
 
 SHORT_TMP = Path("/tmp")  # sockets below the root must stay short; pytest's folders are not
+# Fixed before workers start: all of them choose the same sample, also at midnight (tests/doctor).
+os.environ.setdefault("LIFEBUOY_TEST_DAY", str(datetime.now(UTC).toordinal()))
+
 DAEMON_USER = 65534
 DAEMON_START_S = 20
 

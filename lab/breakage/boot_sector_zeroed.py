@@ -9,5 +9,6 @@ BREAKAGE = Breakage(
     commands=r"""
 dd if=/dev/zero of="$DISK" bs=440 count=1 conv=notrunc,fsync
 """,
+    finding="loader-boot-sector",
     last_words=r"Booting from Hard Disk\.\.\.\s*$",
 )

@@ -10,5 +10,6 @@ BREAKAGE = Breakage(
 test -d "$ROOT/boot/efi/EFI"
 find "$ROOT/boot/efi" -mindepth 1 -delete
 """,
+    finding="loader-efi",
     last_words=r"Start PXE over IPv",
 )

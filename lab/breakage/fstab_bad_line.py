@@ -9,5 +9,6 @@ BREAKAGE = Breakage(
 echo "UUID=0badf57a-0000-4000-8000-000000000000 /srv/data ext4 x-systemd.device-timeout=5s 0 2" \
     >>"$ROOT/etc/fstab"
 """,
+    finding="root-fstab",
     last_words=r"Give root password for maintenance",
 )

@@ -9,5 +9,6 @@ BREAKAGE = Breakage(
 test -s "$ROOT/boot/grub/grub.cfg"
 find "$ROOT/boot/grub" -mindepth 1 -delete
 """,
+    finding="loader-grub-config",
     last_words=r"grub( rescue)?>\s*$",
 )

@@ -8,5 +8,6 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT/usr/sbin/init" "$ROOT/usr/lib/systemd/systemd"
 """,
-    last_words=r"run-init: /sbin/init: No such file",
+    finding="init-program",
+    last_words=r"run-init: /bin/init: No such file",
 )

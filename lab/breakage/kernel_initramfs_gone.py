@@ -8,5 +8,6 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT"/boot/vmlinuz-* "$ROOT"/boot/initrd.img-*
 """,
+    finding="kernel-image",
     last_words=r"vmlinuz\S+ not found",
 )

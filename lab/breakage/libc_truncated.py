@@ -8,6 +8,7 @@ BREAKAGE = Breakage(
     commands=r"""
 truncate --size=4096 "$ROOT/usr/lib/x86_64-linux-gnu/libc.so.6"
 """,
+    finding="base-libraries",
     last_words=r"Kernel panic",
     where=Where.OFFLINE,
 )

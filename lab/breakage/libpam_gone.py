@@ -8,5 +8,6 @@ BREAKAGE = Breakage(
     commands=r"""
 rm "$ROOT"/usr/lib/x86_64-linux-gnu/libpam.so.0*
 """,
+    finding="base-libraries",
     last_words=r"Kernel panic",
 )

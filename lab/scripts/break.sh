@@ -28,11 +28,16 @@ mount_rest() {  # /boot and the EFI system partition, from the guest's own fstab
 }
 
 only_this_disk
-mount_root
-mount_rest
 say "breaking: $NAME"
-(
-    ROOT=$TARGET
+if [ "$MOUNTED" = no ]; then
     break_it
-)
-close_target
+    sync
+else
+    mount_root
+    mount_rest
+    (
+        ROOT=$TARGET
+        break_it
+    )
+    close_target
+fi

@@ -8,6 +8,7 @@ partition_disk
 
 say "copying the root"
 tar -C /system --one-file-system -cf - . | tar -C "$TARGET" -xf -
+chmod 755 "$TARGET"  # the squashfs has 777
 
 say "names and keys"
 write_fstab >"$TARGET/etc/fstab"

@@ -130,6 +130,12 @@ class QuotaExceeded(Refused):
     code = "quota-exceeded"
 
 
+class NoDoctor(Refused):
+    """The rescue system that runs has no doctor; it was started from an owner's image."""
+
+    code = "no-doctor"
+
+
 class NotFound(LifebuoyError):
     """Nothing by that name."""
 
@@ -209,6 +215,18 @@ class AgentUnavailable(HostTrouble):
     """The guest agent does not answer."""
 
     code = "agent-unavailable"
+
+
+class DoctorFailed(HostTrouble):
+    """The doctor in the rescue system gave up; the message has its words."""
+
+    code = "doctor-failed"
+
+
+class GuestReportUnusable(HostTrouble):
+    """What came out of the rescue system is no report of the doctor, or contradicts itself."""
+
+    code = "guest-report-unusable"
 
 
 class TimedOut(HostTrouble):

@@ -52,6 +52,8 @@ OFFERED: Final = frozenset(
         Action.BACKUP_RESTORE,
         Action.BACKUP_DELETE,
         Action.ENTER_RESCUE,
+        Action.CHECK,
+        Action.REPAIR,
         Action.EXIT_RESCUE,
     }
 )
@@ -76,8 +78,10 @@ def require(action: Action, state: InstanceState, name: str) -> None:
         why = f"'{name}' is {state}; enter rescue mode first"
     else:
         why = f"'{name}' is {state}"
-    now = ", ".join(action for action in possible(state) if action in OFFERED)
-    raise NotAllowed(f"cannot {action} now: {why}", hint=f"possible now: {now}")
+    hint = "possible now: " + ", ".join(one for one in possible(state) if one in OFFERED)
+    if action in {Action.CHECK, Action.REPAIR} and Action.ENTER_RESCUE in possible(state):
+        hint = f"lifebuoy rescue enter {name}"
+    raise NotAllowed(f"cannot {action} now: {why}", hint=hint)
 
 
 def check_password(password: str) -> None:

@@ -13,10 +13,19 @@ import pytest
 from lab import cache, guest
 from lab.layout import Layout
 from lab.login import Verdict
-from lifebuoy.errors import NotAllowed, StepFailed, StillMounted
+from lifebuoy.errors import (
+    DoctorFailed,
+    GuestReportUnusable,
+    LifebuoyError,
+    NoDoctor,
+    NotAllowed,
+    StepFailed,
+    StillMounted,
+    TimedOut,
+)
 from lifebuoy.hypervisor import Host
 from lifebuoy.model import InstanceState, Phase
-from lifebuoy.operations import power, status
+from lifebuoy.operations import power, repair, status
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.enter import enter
 from lifebuoy.operations.leave import LeaveRequest, leave
@@ -94,6 +103,41 @@ def test_the_system_on_the_disk_can_be_mounted_as_soon_as_rescue_mode_is_reached
     done = stay.entered.script
     assert done is not None and done.status == 0, done
     assert done.stdout == b"lab-bios\n"
+
+
+def test_the_doctor_is_called_from_the_host_and_finds_a_healthy_system_sound(stay: Visit) -> None:
+    report = repair.examine(stay.context, NAME)
+    assert report.headline is None and report.findings == (), report.findings
+    assert (report.disks, report.root, report.firmware) == (("/dev/vda",), "vda1", "bios")
+    with stay.shell() as shell:
+        assert shell("findmnt -rno TARGET /dev/vda1 || true") == ""
+        assert shell("ls /run | grep lifebuoy-doctor- || true") == ""
+
+
+@pytest.mark.parametrize(
+    ("instead", "error"),
+    [
+        ("printf '{}'", GuestReportUnusable),
+        ("head -c 9000000 /dev/zero", GuestReportUnusable),
+        ("printf 'no \\033[2Jdisk' >&2; exit 3", DoctorFailed),
+        ("sleep 600", TimedOut),
+        ("exit 69", NoDoctor),
+    ],
+)
+def test_a_doctor_that_lies_fails_or_hangs_is_told_and_the_agent_goes_on_to_answer(
+    stay: Visit, instead: str, error: type[LifebuoyError]
+) -> None:
+    there = "/usr/sbin/doctor"
+    with stay.shell() as shell:
+        shell(f"mv {there} {there}.true; cat >{there} <<'END'\n#!/bin/sh\n{instead}\nEND\n")
+        shell(f"chmod 755 {there}")
+        try:
+            with pytest.raises(error) as caught:
+                repair.examine(stay.context, NAME, 3.0 if "sleep" in instead else 60.0)
+        finally:
+            shell(f"mv {there}.true {there}")
+    assert caught.value.message.isprintable() and NAME in caught.value.message
+    assert stay.domain.agent.ping()
 
 
 def test_system_mount_chroot_and_umount_do_what_they_print(stay: Visit) -> None:

@@ -66,7 +66,11 @@ def test_a_guest_without_grub_files_does_not_boot(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", Layout)
 def test_no_breakage_leaves_a_guest_that_reaches_its_login(layout: Layout, tmp_path: Path) -> None:
-    names = [name for name, breakage in registry().items() if layout in breakage.layouts]
+    names = [
+        name
+        for name, breakage in registry().items()
+        if layout in breakage.layouts - breakage.boots_on
+    ]
     disks = break_guests(layout, names, tmp_path)
     seen = {name: boot_broken(layout, name, disk) for name, disk in disks.items()}
     reached = {name for name, login in seen.items() if login.accepted}

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pycdlib
 from jsonschema import Draft202012Validator
@@ -63,14 +63,15 @@ class Command:
 
     uri: str
     home: Path
+    deadline_s: ClassVar[float] = DEADLINE_S
 
     def __call__(self, *words: str, stdin: str = "") -> Answer:
-        return Answer(*forked.command(self._all(words), self.environment(), stdin, DEADLINE_S))
+        return Answer(*forked.command(self._all(words), self.environment(), stdin, self.deadline_s))
 
     def python(self, text: str, *words: str, stdin: str = "") -> str:
         """What a script prints that gets the URI and ``words``: a process that is not ours."""
         status, out, err = forked.script(
-            text, [self.uri, *words], self.environment(), stdin, DEADLINE_S
+            text, [self.uri, *words], self.environment(), stdin, self.deadline_s
         )
         assert status == 0, err
         return out

@@ -58,6 +58,16 @@ def test_only_drives_are_emptied() -> None:
         drive.emptied(DEFINITION, "vda", "vm")
 
 
+def test_what_is_in_a_drive_is_told_and_nothing_where_libvirt_left_an_empty_source() -> None:
+    assert drive.medium(DEFINITION, "sda") == "another medium than a file"
+    assert drive.medium(drive.emptied(DEFINITION, "sda", "vm"), "sda") is None
+    filled = drive.filled(DEFINITION, "sda", "/a b.iso", "vm")
+    whole = f"<domain><devices>{filled}</devices></domain>"
+    assert drive.medium(whole, "sda") == "/a b.iso"
+    taken_out = whole.replace('file="/a b.iso"', 'index="2" startupPolicy="optional"')
+    assert drive.medium(taken_out, "sda") is None
+
+
 def test_a_drive_on_usb_goes_with_its_medium_others_stay() -> None:
     assert not drive.cannot_be_empty(drive.emptied(DEFINITION, "sda", "vm"))
     on_usb = DEFINITION.replace("bus='sata'", "bus='usb'")

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from bench import appliance, report
+from bench import appliance, diagnosis, report
 from bench.figures import Comparison, Summary, paired, summarise
 from bench.machine import Machine
 
@@ -95,3 +95,14 @@ def test_libguestfs_is_kept_off_a_kvm_that_does_not_work() -> None:
         "LIBGUESTFS_BACKEND_SETTINGS": "force_tcg",
     }
     assert "LIBGUESTFS_BACKEND_SETTINGS" not in appliance.environment({}, "kvm")
+
+
+def test_a_diagnosis_is_compared_alone_and_with_entering() -> None:
+    one = diagnosis.Round(16, 9, 4, 3, 40 << 10, 0)
+    other = diagnosis.Round(20, 15, 10, 8, 50 << 10, 0)
+    found = diagnosis.Diagnosis(20_000, "tcg", (one, other))
+    alone, whole = found.comparisons()
+    assert alone.ratios == (0.25, 0.5) and alone.met
+    assert whole.ratios == (13 / 16, 25 / 20) and whole.met is False
+    assert found.peak_mib == 50
+    assert diagnosis.as_json(found)["ratios"][0]["met"] is True

@@ -47,3 +47,27 @@ def test_the_last_line_is_shown_without_control_characters() -> None:
     assert boot.last_line(b"one\r\n\x1b[1mtwo\x07 three\x1b[0m\r\n\r\n") == "two three"
     assert boot.last_line(b"\x1b[2J\r\n") == ""
     assert len(boot.last_line(b"x" * 1000)) == 160
+
+
+def test_a_boot_that_fails_names_the_link_that_broke() -> None:
+    said = (
+        b"GRUB loading.\r\nerror: unknown filesystem.\r\nEntering rescue mode...\r\ngrub rescue> "
+    )
+    report = boot.told(BootVerdict.FAILED, "", said, 3.0)
+    assert report.link == "boot-loader"
+    assert report.words == (
+        "does not boot (boot loader: GRUB cannot read the file system of /boot, or looks at the "
+        "wrong place), last seen: grub rescue>"
+    )
+
+
+def test_what_no_pattern_knows_is_told_as_it_was_seen() -> None:
+    report = boot.told(BootVerdict.FAILED, "", b"the disk hums\r\n", 3.0)
+    assert (report.link, report.means) == ("", "")
+    assert report.words == "does not boot, last seen: the disk hums"
+    assert boot.report_of({"verdict": "does not boot", "last_seen": "x"}).link == ""
+
+
+def test_a_boot_that_reaches_its_login_has_no_cause_whatever_was_said_before() -> None:
+    said = b"EXT4-fs error (device vda1): bad entry\r\nweb1 login: "
+    assert boot.told(BootVerdict.LOGIN, "serial", said, 3.0).means == ""

@@ -31,7 +31,8 @@ _INLINE: Final = re.compile(r"`([^`\n]+)`")
 _ABSOLUTE: Final = re.compile(r"(?<![\w.~:/})])/([a-z]+)/(?=\w)")
 #: Folders that every Linux has; others are of one machine alone.
 _EVERYWHERE: Final = frozenset(
-    {"bin", "boot", "dev", "etc", "mnt", "proc", "run", "sys", "tmp", "usr", "var"}
+    {"bin", "boot", "dev", "etc", "lib", "lib64", "mnt", "proc", "run", "sbin", "sys", "tmp", "usr"}
+    | {"var"}
 )
 
 

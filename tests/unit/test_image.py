@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifebuoy.errors import BadInput, ImageNotFound, ImageUnusable
-from lifebuoy.image import Catalogue, ImageKind, builder, initramfs, iso, root, screenfont
+from lifebuoy.image import (
+    Catalogue,
+    ImageKind,
+    builder,
+    doctor,
+    initramfs,
+    iso,
+    root,
+    screenfont,
+)
 
 DEP = """\
 kernel/drivers/scsi/sr_mod.ko: kernel/drivers/cdrom/cdrom.ko kernel/drivers/scsi/scsi_mod.ko
@@ -131,3 +143,26 @@ def test_one_image_is_the_default_until_another_is_chosen(tmp_path: Path) -> Non
     assert catalogue.get().id == "one"
     catalogue.set_default("two")
     assert [image.id for image in catalogue.list() if image.is_default] == ["two"]
+
+
+def test_the_doctor_with_its_modules_compiled_is_the_same_each_time_and_runs(
+    tmp_path: Path,
+) -> None:
+    compile_it = doctor.COMPILE.replace('"/run"', repr(str(tmp_path)))
+    made = []
+    for name in ("one", "other"):
+        program = tmp_path / name
+        program.write_bytes(doctor.zipapp(builder.GUEST, epoch=0))
+        plain = subprocess.run([sys.executable, program, "--list"], capture_output=True, check=True)
+        subprocess.run(
+            [sys.executable, "-", str(program)],
+            input=compile_it.encode(),
+            env={"PYTHONHASHSEED": "0"},
+            check=True,
+        )
+        done = subprocess.run([sys.executable, program, "--list"], capture_output=True, check=True)
+        assert done.stdout == plain.stdout
+        made.append(program.read_bytes())
+    assert made[0] == made[1]
+    names = set(zipfile.ZipFile(tmp_path / "one").namelist())
+    assert {f"{name}c" for name in names if name.endswith(".py")} <= names

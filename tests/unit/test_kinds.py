@@ -22,6 +22,9 @@ from lifebuoy.operations.leave import packed as leave_packed
 from lifebuoy.operations.operation import Work
 from lifebuoy.operations.power import StopRequest
 from lifebuoy.operations.power import packed as stop_packed
+from lifebuoy.operations.repair import RepairRequest, UndoRequest
+from lifebuoy.operations.repair import packed as repair_packed
+from lifebuoy.operations.supplying import Brought
 
 #: What each released version of a kind does when it does all it can. When steps change, raise the
 #: version of the kind and write the new names here.
@@ -57,6 +60,15 @@ STEPS: Final = {
     ("start", 1): ["start the instance", "watch the boot"],
     ("stop", 1): ["stop the instance"],
     ("reboot", 1): ["ask it to reboot"],
+    ("repair", 2): [
+        "hand the packages over",
+        "mend table-mbr",
+        "mend root-ext",
+        "mend what came to light",
+        "take the packages away",
+        "look again",
+    ],
+    ("repair-undo", 1): ["take the repair back"],
 }
 _STAY: Final = {
     "phase": "rescue",
@@ -82,6 +94,11 @@ EVERYTHING: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "start": ({"watch_s": 1.0}, {}),
     "stop": (stop_packed(StopRequest("vm")), {}),
     "reboot": ({}, {}),
+    "repair": (
+        repair_packed(RepairRequest(packages=Brought(("/debs",), "i"))),
+        {"plan": ["table-mbr", "root-ext"], "run": "r"},
+    ),
+    "repair-undo": (repair_packed(UndoRequest()), {"run": "r"}),
 }
 
 

@@ -56,14 +56,17 @@ def rows(session: Session, name: str, access: Access) -> list[tuple[str, object]
 
 
 def what_next(session: Session, name: str) -> None:
-    """What to type once inside, and how to leave."""
+    """How to find the fault, what to type once inside, and how to leave."""
+    where = session.address(name)
     output.say(
         "",
+        "Why it does not boot: " + session.command("doctor", where),
+        "Mend that:            " + session.command("repair", where),
         "In the rescue system nothing of the instance is mounted. Its disks have their own names:",
         "  system-mount            finds the root, mounts it on /mnt/vm1 with all it needs",
         "  system-chroot           goes into it; system-umount takes all apart again",
         "or by hand:",
         *(f"  {line}" for line in _BY_HAND),
         "",
-        "When it is repaired, leave: " + session.command("rescue", "exit", session.address(name)),
+        "When it is repaired, leave: " + session.command("rescue", "exit", where),
     )

@@ -14,6 +14,8 @@ from lifebuoy.cli import (
     bootlog,
     config,
     console,
+    diagnose,
+    doctor,
     events,
     host,
     image,
@@ -22,6 +24,7 @@ from lifebuoy.cli import (
     operations,
     options,
     power,
+    repair,
     rescue,
     screen,
     ssh,
@@ -36,7 +39,7 @@ _EPILOG = """Example: a server does not boot any more.
 
 $ lifebuoy rescue enter web1
 
-$ lifebuoy ssh web1
+$ lifebuoy repair web1
 
 $ lifebuoy rescue exit web1
 
@@ -109,5 +112,8 @@ app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
 app.add_typer(config.app, name="config")
 app.add_typer(operations.app, name="operations")
-for module in (audit, events, instances, power, console, screen, bootlog, ssh, worker):
+for module in (
+    *(audit, events, instances, power, console, screen, bootlog),
+    *(diagnose, doctor, repair, ssh, worker),
+):
     module.register(app)

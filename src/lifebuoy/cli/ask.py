@@ -6,6 +6,7 @@ import getpass
 import secrets
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from lifebuoy.cli import output
@@ -68,6 +69,48 @@ def password_prompted() -> str:
         if getpass.getpass("Again: ") == first:
             return first
         output.note("The two are not the same.")
+
+
+def passphrase_given(*, prompt: bool, file: Path | None) -> bytes:
+    """The passphrase of encrypted disks as the flags say; empty where none is asked for.
+
+    Raises:
+        BadInput: both flags, nothing in the file, or no way to ask.
+    """
+    if prompt and file is not None:
+        raise BadInput("--passphrase and --passphrase-file exclude each other")
+    if file is not None:
+        return _first_line(file)
+    if not prompt:
+        return b""
+    if not output.interactive():
+        raise BadInput(
+            "no passphrase: there is no terminal to ask at",
+            hint="from a file, or piped in: --passphrase-file FILE, --passphrase-file -",
+        )
+    given = getpass.getpass("Passphrase of the encrypted disks: ")
+    if not given:
+        raise BadInput("the passphrase is empty")
+    return given.encode("utf-8", "surrogateescape")
+
+
+def _first_line(file: Path) -> bytes:
+    try:
+        if file == Path("-"):
+            line = sys.stdin.buffer.readline(_STDIN_MAX + 1)
+        else:
+            with file.open("rb") as opened:
+                line = opened.readline(_STDIN_MAX + 1)
+    except OSError as error:
+        raise BadInput(f"the passphrase cannot be read: {error.strerror}: {file}") from error
+    found = line.rstrip(b"\n")
+    if not found or len(found) > _STDIN_MAX:
+        raise BadInput(
+            f"the first line of '{file}' is no passphrase: it has {len(found)} bytes or more"
+            if found
+            else f"the first line of '{file}' is empty"
+        )
+    return found
 
 
 def without_consent(check: Callable[[], object], question: str) -> bool:

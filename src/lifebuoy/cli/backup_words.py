@@ -33,6 +33,7 @@ def done(
     *,
     silent: bool,
     records: Records = durable.on_record_if_possible,
+    secret: object | None = None,
 ) -> OperationT:
     """Do the operation on record and show it.
 
@@ -43,10 +44,10 @@ def done(
         if opened is not None:
             opened.clear(context, kind, name, silent=silent)
             with progress.shown(silent=silent) as view:
-                return opened.perform(context, kind, name, request, view)
+                return opened.perform(context, kind, name, request, view, secret)
         domain = context.host.domain(name)
         with progress.shown(silent=silent) as view:
-            operation = kind.make(Work(context, domain.uuid, request, progress=view.upload))
+            operation = kind.make(Work(context, domain.uuid, request, secret, view.upload))
             with unrecorded.done(context, domain, kind, operation, view):
                 return operation
 

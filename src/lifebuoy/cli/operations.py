@@ -187,9 +187,13 @@ def tell_waiting(
     """Say that an operation waits for a worker; ``password``, if we made one up, this once."""
     from lifebuoy.operations import history
 
+    account = history.account(database, record.id)
     if as_json:
-        facts = {"operation": view.account(history.account(database, record.id))}
+        facts = {"operation": view.account(account)}
         output.print_json(facts | ({"password": password} if password else {}))
+        return
+    if account.record.outcome:  # it came to its end before there was anything to leave
+        view.say_end(account)
         return
     output.say(f"Operation {record.id} waits for a worker: {record.kind} '{record.name}'.")
     if password:

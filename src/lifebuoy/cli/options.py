@@ -47,6 +47,19 @@ GeneratePassword = Annotated[
     bool,
     flag("--generate-password", help="Make a rescue password up and show it once."),
 ]
+Passphrase = Annotated[
+    bool,
+    flag("--passphrase", help="Ask for the passphrase that opens the encrypted disks (LUKS)."),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE|-",
+        help="Read it from the first line of this file; -: of standard input.",
+        show_default=False,
+    ),
+]
 Stop = Annotated[
     StopMode | None,
     typer.Option(

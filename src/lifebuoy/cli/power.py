@@ -7,7 +7,7 @@ from functools import partial
 
 import typer
 
-from lifebuoy.cli import ask, options, output, progress
+from lifebuoy.cli import ask, booted, options, output, progress
 from lifebuoy.cli.durable import OnRecord, on_record_if_possible
 from lifebuoy.cli.operations import queued
 from lifebuoy.cli.session import of
@@ -55,18 +55,7 @@ def start(
         else:
             report = _performed(opened, found, power.START, name, asked, json).report
     if json:
-        output.print_json(
-            {
-                "instance": name,
-                "action": "start",
-                "boot": {
-                    "verdict": report.verdict,
-                    "sign": report.sign,
-                    "last_seen": report.last_seen,
-                    "seconds": round(report.seconds, 1),
-                },
-            }
-        )
+        output.print_json({"instance": name, "action": "start", "boot": booted.as_json(report)})
         return
     output.say(f"'{name}' is started.")
     if report.verdict is not BootVerdict.NOT_WATCHED:

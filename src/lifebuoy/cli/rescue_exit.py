@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from lifebuoy.cli import ask, durable, options, output, progress
+from lifebuoy.cli import ask, booted, durable, options, output, progress
 from lifebuoy.cli.durable import OnRecord
 from lifebuoy.cli.operations import queued
 from lifebuoy.cli.session import Session, of
@@ -80,12 +80,7 @@ def as_json(name: str, left: Left) -> dict[str, object]:
         "instance": name,
         "session": left.stay.session,
         "was_running": left.stay.was_running,
-        "boot": {
-            "verdict": left.boot.verdict,
-            "sign": left.boot.sign,
-            "last_seen": left.boot.last_seen,
-            "seconds": round(left.boot.seconds, 1),
-        },
+        "boot": booted.as_json(left.boot),
         "differences": list(left.differences),
         "kept_changes": list(left.kept_changes),
     }

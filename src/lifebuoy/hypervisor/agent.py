@@ -20,13 +20,14 @@ import libvirt_qemu
 from lifebuoy.errors import AgentUnavailable, BadInput, TimedOut
 from lifebuoy.hypervisor.addresses import Address, AddressSource, interfaces_in
 from lifebuoy.hypervisor.translation import translated
-from lifebuoy.interruption import sleep
+from lifebuoy.interruption import CancelRequested, sleep
 
 MAX_STDIN: Final = 128 * 1024  # larger requests hang the agent
 _CALL_S: Final = 10
 _POLL_S: Final = 0.25
 _READ_SIZE: Final = 1024 * 1024
 _MAX_FILE: Final = 64 * 1024 * 1024
+_READ_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class FileSystem:
     fstype: str
     device_names: list[str]
     targets: list[str]
+
+
+class _Late(Exception):
+    pass
 
 
 class Agent:
@@ -93,25 +98,37 @@ class Agent:
         }
         if stdin:
             arguments["input-data"] = base64.b64encode(stdin).decode("ascii")
-        pid = int(self._call("guest-exec", arguments)["pid"])
-        deadline = time.monotonic() + timeout_s
+        with self._understood():
+            pid = int(self._call("guest-exec", arguments)["pid"])
+            try:
+                return self._ended(pid, time.monotonic() + timeout_s)
+            except _Late:
+                told = self._end(pid)
+                safe = "It was told to end." if told else "It may still run inside the guest."
+                what = f"'{argv[0]}' did not end in {timeout_s:g} s in '{self._name}'"
+                raise TimedOut(what, safe=safe) from None
+            except (KeyboardInterrupt, CancelRequested):
+                self._end(pid)
+                raise
+
+    def _ended(self, pid: int, deadline: float) -> Completed:
         pause = 0.02
         while True:
             status = self._call("guest-exec-status", {"pid": pid})
             if status.get("exited"):
                 return _completed(status)
             if time.monotonic() > deadline:
-                raise self._ended_late(pid, f"'{argv[0]}' did not end in {timeout_s:g} s")
+                raise _Late
             sleep(pause)
             pause = min(pause * 1.5, 0.5)
 
-    def _ended_late(self, pid: int, what: str) -> TimedOut:
-        safe = "It was told to end."
+    def _end(self, pid: int) -> bool:
+        """Tell a program to end; whether it was told."""
         try:
             self._call("guest-exec", {"path": "kill", "arg": [str(pid)]})
         except AgentUnavailable:
-            safe = "It may still run inside the guest."
-        return TimedOut(f"{what} in '{self._name}'", safe=safe)
+            return False
+        return True
 
     def interfaces(self) -> list[Address]:
         """The guest's addresses as it sees them itself."""
@@ -141,19 +158,30 @@ class Agent:
                 user, list(keys), libvirt.VIR_DOMAIN_AUTHORIZED_SSH_KEYS_SET_APPEND
             )
 
-    def read_file(self, path: str) -> bytes:
-        """The content of a file in the guest, up to 64 MiB."""
-        handle = self._call("guest-file-open", {"path": path, "mode": "r"})
-        parts: list[bytes] = []
-        try:
-            while sum(map(len, parts)) < _MAX_FILE:
-                piece = self._call("guest-file-read", {"handle": handle, "count": _READ_SIZE})
-                parts.append(base64.b64decode(piece.get("buf-b64", "")))
-                if piece.get("eof") or not parts[-1]:
-                    return b"".join(parts)
-            raise BadInput(f"'{path}' in '{self._name}' is too large to read by the guest agent")
-        finally:
-            self._call("guest-file-close", {"handle": handle})
+    def read_file(self, path: str, *, most: int = _MAX_FILE, timeout_s: float = _READ_S) -> bytes:
+        """The content of a file in the guest.
+
+        Raises:
+            BadInput: it is longer than ``most`` bytes.
+            TimedOut: it did not come in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._understood():
+            handle = int(self._call("guest-file-open", {"path": path, "mode": "r"}))
+            found = bytearray()
+            try:
+                while True:
+                    piece = self._call("guest-file-read", {"handle": handle, "count": _READ_SIZE})
+                    data = base64.b64decode(piece.get("buf-b64", ""))
+                    found += data
+                    if len(found) > most:
+                        raise BadInput(f"'{path}' in '{self._name}' is longer than {most} bytes")
+                    if piece.get("eof") or not data:
+                        return bytes(found)
+                    if time.monotonic() > deadline:
+                        raise TimedOut(f"'{path}' did not come in time from '{self._name}'")
+            finally:
+                self._call("guest-file-close", {"handle": handle})
 
     def power_off(self) -> None:
         """Ask for a clean power-off; comes back at once."""
@@ -170,6 +198,16 @@ class Agent:
         with self._asking(f"for {command}"):
             answer = libvirt_qemu.qemuAgentCommand(self._raw, request, _CALL_S, 0)
         return json.loads(answer)["return"]
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """What an agent answers need not make sense: it is the guest's."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise AgentUnavailable(
+                f"the guest agent of '{self._name}' gave an answer that makes no sense"
+            ) from error
 
     @contextmanager
     def _asking(self, what: str, timeout_s: float = _CALL_S) -> Iterator[None]:

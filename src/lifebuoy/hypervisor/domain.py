@@ -279,6 +279,19 @@ class Domain:
             else:
                 drive.update(self._raw, disk, target_dev, flags)
 
+    def insert(self, target_dev: str, path: str) -> None:
+        """Put the file ``path`` of the host into the CD-ROM drive ``target_dev`` of the running
+        machine; its definition, and so its next start, does not know of it.
+        """
+        disk = drive.filled(self.xml(live=True), target_dev, path, self.name)
+        flags = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE | libvirt.VIR_DOMAIN_DEVICE_MODIFY_LIVE
+        with self._doing(f"put a medium into '{target_dev}' of"):
+            drive.update(self._raw, disk, target_dev, flags)
+
+    def medium(self, target_dev: str) -> str | None:
+        """What is in the CD-ROM drive ``target_dev`` now: a file's path; None if it is empty."""
+        return drive.medium(self.xml(live=True), target_dev)
+
     def screenshot_png(self) -> bytes:
         """What its screen shows."""
         with self._doing("take a screenshot of"), self._link.side() as conn:

@@ -1,4 +1,4 @@
-"""Taking the medium out of a drive, though its tray may shut in the middle of that."""
+"""Putting a medium into a drive and taking it out, though its tray may shut in the middle."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from lifebuoy.hypervisor.translation import message
 _DEADLINE_S: Final = 10.0
 _PAUSE_S: Final = 0.05
 _WITH_A_TRAY: Final = frozenset({"cdrom", "floppy"})
+#: what libvirt leaves of the source of a medium that was taken out of a running machine
+_OF_NOTHING: Final = frozenset({"index", "startupPolicy"})
 _OF_THE_MEDIUM: Final = frozenset({"source", "backingStore", "mirror"})
 
 
@@ -36,6 +38,30 @@ def emptied(definition: str, target_dev: str, name: str) -> str:
         if child.tag in _OF_THE_MEDIUM:
             disk.remove(child)
     return etree.tostring(disk, encoding="unicode")
+
+
+def filled(definition: str, target_dev: str, path: str, name: str) -> str:
+    """The ``<disk>`` of that drive with the file ``path`` as its medium. Pure.
+
+    Raises:
+        NotFound, Refused: see ``emptied``.
+    """
+    disk = etree.fromstring(emptied(definition, target_dev, name))
+    disk.insert(0, etree.Element("source", file=path))
+    return etree.tostring(disk, encoding="unicode")
+
+
+def medium(definition: str, target_dev: str) -> str | None:
+    """The path of the medium in that drive, or what else there is of it; None where it is empty.
+
+    Pure.
+    """
+    source = etree.fromstring(definition).find(
+        f"devices/disk/target[@dev='{target_dev}']/../source"
+    )
+    if source is None or (set(source.attrib) <= _OF_NOTHING and not len(source)):
+        return None
+    return str(source.get("file") or "another medium than a file")
 
 
 def cannot_be_empty(disk: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from lifebuoy.errors import BuildFailed
-from lifebuoy.image import tools
+from lifebuoy.image import doctor, tools
 
 SUITE: Final = "bookworm"
 _UNIFONT: Final = "/usr/share/fonts/opentype/unifont/unifont.otf"
@@ -59,7 +59,8 @@ _ETC: Final = {
 }
 #: Runs last in the new root; $1 is its folder. It must leave /tmp alone: mmdebstrap keeps the
 #: new root's apt configuration there, and cleans this machine's package lists where that is gone.
-_CUSTOMIZE: Final = r"""set -eu
+_CUSTOMIZE: Final = (
+    r"""set -eu
 root=$1
 rm -f "$root"/vmlinuz* "$root"/initrd* "$root"/etc/hostname "$root"/etc/ssh/ssh_host_*
 rm -rf "$root"/boot/* "$root"/var/cache/* "$root"/var/log/* "$root"/run/*
@@ -73,8 +74,13 @@ chroot "$root" dpkg --purge fonts-unifont >/dev/null
 chroot "$root" passwd -q -l root
 echo "127.0.0.1 localhost" > "$root"/etc/hosts
 : > "$root"/etc/machine-id
+chroot "$root" env PYTHONHASHSEED=0 python3 - /usr/sbin/doctor <<'END'
+"""
+    + doctor.COMPILE
+    + r"""END
 chroot "$root" dpkg-query -W > "$root"/usr/lib/lifebuoy/packages
 """
+)
 
 
 def word_list(text: str) -> list[str]:
@@ -93,6 +99,11 @@ def our_files(guest: Path, epoch: int) -> bytes:
             data = path.read_bytes()
             info.size = len(data)
             tar.addfile(info, BytesIO(data))
+        program = tarfile.TarInfo("usr/sbin/doctor")
+        program.mode, program.mtime = 0o755, epoch
+        packed = doctor.zipapp(guest, epoch)
+        program.size = len(packed)
+        tar.addfile(program, BytesIO(packed))
         for name, target in sorted(_LINKS.items()):
             info = tarfile.TarInfo(name)
             info.type, info.linkname, info.mtime = tarfile.SYMTYPE, target, epoch

@@ -67,7 +67,7 @@ def perform(
         if engine.run(record, task, begun_before=False, written=write):
             reached: OperationT = _reached(task)
             return reached
-        answer = _make_way(engine, context, kind, record, asker)
+        answer = _make_way(engine, context, kind, record, asker, secret)
         if answer is not None:
             return answer
     raise _always_late(domain)
@@ -205,8 +205,11 @@ def _make_way(
     kind: Kind[OperationT],
     record: Record,
     asker: Asker,
+    secret: object | None = None,
 ) -> OperationT | None:
     """Deal with the one that is in the way; what it reached, if that is what was asked for.
+
+    Only then it is told the ``secret``.
 
     Raises:
         Busy: its process lives.
@@ -225,7 +228,7 @@ def _make_way(
         _settle(engine, context, kind, other, asker)
         return None
     asker.notice("It was cut short before: it goes on where it was.")
-    task = _task(context, asker)
+    task = _task(context, asker, secret)
     engine.run(_once_more(other), task, begun_before=True)
     reached: OperationT = _reached(task)
     return reached

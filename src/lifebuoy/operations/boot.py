@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lifebuoy.doctor import bootlog
 from lifebuoy.errors import HostTrouble
 from lifebuoy.hypervisor import Domain, SerialConsole
 from lifebuoy.interruption import checkpoint, sleep
@@ -34,23 +35,30 @@ _SETTLE_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class BootReport:
-    """What was seen of a boot; ``last_seen`` is the last text on the serial console."""
+    """What was seen of a boot; ``last_seen`` is the last text on the serial console.
+
+    ``link`` is the link of the boot chain that broke, and ``means`` says how, as far as what the
+    machine said is known; both are empty where it is not.
+    """
 
     verdict: BootVerdict
     sign: str = ""
     last_seen: str = ""
     seconds: float = 0.0
+    link: str = ""
+    means: str = ""
 
     @property
     def words(self) -> str:
         """The verdict as a sentence."""
         if self.verdict is BootVerdict.LOGIN:
             return f"reached login after {self.seconds:.0f} s ({self.sign})"
+        cause = f" ({self.link.replace('-', ' ')}: {self.means})" if self.link else ""
         if self.verdict is BootVerdict.FAILED:
-            return f"does not boot, last seen: {self.last_seen}"
+            return f"does not boot{cause}, last seen: {self.last_seen}"
         if self.verdict is BootVerdict.BOOTING:
             seen = f", last seen: {self.last_seen}" if self.last_seen else ""
-            return f"still booting after {self.seconds:.0f} s{seen}"
+            return f"still booting after {self.seconds:.0f} s{cause}{seen}"
         return str(self.verdict)
 
 
@@ -97,22 +105,28 @@ def watch(
         now = clock()
         verdict = judge(bytes(output))
         if verdict is BootVerdict.LOGIN:
-            return _report(verdict, "login on the serial console", output, now - began)
+            return told(verdict, "login on the serial console", bytes(output), now - began)
         if verdict is BootVerdict.FAILED:
             dead_since = dead_since or now
             if now - dead_since >= _SETTLE_S:
-                return _report(verdict, "", output, now - began)
+                return told(verdict, "", bytes(output), now - began)
         elif not domain.active:
-            return _report(BootVerdict.FAILED, "it stopped", output, now - began)
+            return told(BootVerdict.FAILED, "it stopped", bytes(output), now - began)
         elif _agent_answers(domain):
-            return _report(BootVerdict.LOGIN, "its guest agent answers", output, now - began)
+            return told(BootVerdict.LOGIN, "its guest agent answers", bytes(output), now - began)
         if now - began >= timeout_s:
             sign = "it has an address" if _has_address(domain) else ""
-            return _report(BootVerdict.BOOTING, sign, output, now - began)
+            return told(BootVerdict.BOOTING, sign, bytes(output), now - began)
 
 
-def _report(verdict: BootVerdict, sign: str, output: bytearray, seconds: float) -> BootReport:
-    return BootReport(verdict, sign, last_line(bytes(output)) or sign, seconds)
+def told(verdict: BootVerdict, sign: str, output: bytes, seconds: float) -> BootReport:
+    """The report on what was seen, with the cause where ``output`` tells it. Pure."""
+    last_seen = last_line(output) or sign
+    cause = None if verdict is BootVerdict.LOGIN else bootlog.read(output).cause
+    if cause is None:
+        return BootReport(verdict, sign, last_seen, seconds)
+    means = cause.pattern.means.rstrip(".")
+    return BootReport(verdict, sign, last_seen, seconds, cause.pattern.link, means)
 
 
 def _read(serial: SerialConsole | None, output: bytearray) -> SerialConsole | None:

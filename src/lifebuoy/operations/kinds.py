@@ -24,6 +24,8 @@ _WHERE: Final = {
     "backup-delete": ("lifebuoy.operations.backup_delete", "DELETE"),
     "backup-tidy": ("lifebuoy.operations.backup_delete", "TIDY"),
     "reboot": ("lifebuoy.operations.power", "REBOOT"),
+    "repair": ("lifebuoy.operations.repair", "REPAIR"),
+    "repair-undo": ("lifebuoy.operations.repair", "UNDO"),
 }
 
 NAMES: Final = tuple(_WHERE)

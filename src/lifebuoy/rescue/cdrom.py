@@ -138,6 +138,15 @@ def is_ours(disk: Element) -> bool:
     return (disk.findtext("serial") or "").strip() in (IMAGE_SERIAL, SEED_SERIAL)
 
 
+def seed_drive(xml: str) -> str | None:
+    """The target name of the seed's drive; None where it has gone with the seed, as on USB."""
+    for disk in parse(xml).iterfind("devices/disk"):
+        target = disk.find("target")
+        if (disk.findtext("serial") or "").strip() == SEED_SERIAL and target is not None:
+            return str(target.get("dev", ""))
+    return None
+
+
 def make(place: Place, name: str, path: str, serial: str) -> Element:
     """The ``<disk>`` of a rescue CD-ROM. The image's is the one thing the machine boots."""
     disk = etree.Element("disk", type="file", device="cdrom")

@@ -16,6 +16,7 @@ from lifebuoy.image import Image, ImageKind
 
 #: room asked for beside the image: seed, NVRAM, and a margin
 _MARGIN_BYTES = 16 * 1024 * 1024
+_PACKAGES = "-packages.iso"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ def seed_name(session: str) -> str:
 def nvram_name(session: str) -> str:
     """The store's name of the stay's NVRAM."""
     return f"stay-{session}-nvram.fd"
+
+
+def packages_name(session: str) -> str:
+    """The store's name of the packages that a repair in the stay takes files from."""
+    return f"stay-{session}{_PACKAGES}"
 
 
 def require_room(host: Host, wanted: Wanted) -> None:
@@ -126,6 +132,6 @@ def nvram_differs(host: Host, path: str, sha256: str) -> bool:
 
 
 def remove(host: Host, names: tuple[str, ...]) -> None:
-    """Wipe and delete media of a stay; missing ones are fine."""
+    """Delete media of a stay, wiped unless they are packages; missing ones are fine."""
     for name in names:
-        host.store.remove(name, wipe=True)
+        host.store.remove(name, wipe=not name.endswith(_PACKAGES))
