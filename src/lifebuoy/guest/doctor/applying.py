@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from .packages import deb, dpkg
 from .patient import Patient
 from .tree import Tree
 from .undo import Store, flush_folder, make_so, put_file, put_link, set_owner, state_of
+from .volume import Volume
 
 
 class CannotApply(Exception):
@@ -262,28 +264,31 @@ def check_file_system(
     node = mounting.node_of(volume)
     if node and mounting.mounted_at(node):
         raise CannotApply(f"{node} is mounted; unmount it first (system-umount)")
-    device = node or mounting.attach(volume, writable=True)
     name = f"e2undo-{volume.name}-{sum(1 for _ in store.records())}"
     record = {"finding": finding, "kind": "e2undo", "volume": volume.name, "before": name}
     store.note(record)
-    words = [
-        word.replace("{device}", device).replace("{undo}", str(store.folder / name))
-        for word in change.argv
-    ]
-    try:
+    with writable(volume, node) as device:
+        words = [
+            word.replace("{device}", device).replace("{undo}", str(store.folder / name))
+            for word in change.argv
+        ]
         done = mounting.run(words, 3600)
-    finally:
-        if node is None:
-            detach_now(device)
     if done.returncode not in change.accepted:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise CannotApply(f"{words[0]} ended with {done.returncode}: {said[-1] if said else ''}")
 
 
-def detach_now(device: str) -> None:
-    """Writes out and gives back a loop device."""
-    mounting.run(["blockdev", "--flushbufs", device])
-    mounting.detach(device)
+@contextmanager
+def writable(volume: Volume, node: str | None) -> Iterator[str]:
+    """The volume's ``node``, or where it has none a loop device that is written out at the end."""
+    if node is not None:
+        yield node
+        return
+    with mounting.attached(volume, writable=True) as device:
+        try:
+            yield device
+        finally:
+            mounting.run(["blockdev", "--flushbufs", device])
 
 
 def undo(patient: Patient, store: Store) -> list[str]:

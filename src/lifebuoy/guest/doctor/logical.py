@@ -6,6 +6,7 @@ The mapping is made from the metadata text, so LVM itself is not asked and write
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,23 +94,19 @@ def mapped(
     if missing := [owner for owner in owners if owner not in known.physical]:
         raise CannotOpen(f"{len(missing)} of its {len(owners)} physical volumes are not there")
     devices: dict[str, str] = {}
-    loops: list[str] = []
-    try:
+    with ExitStack() as stack:
         for owner in owners:
             volume = known.physical[owner]
             node = mounting.node_of(volume) if writable else None
-            if node is None:
-                node = mounting.attach(volume, writable=writable)
-                loops.append(node)
-            devices[owner] = node
+            devices[owner] = node or stack.enter_context(
+                mounting.attached(volume, writable=writable)
+            )
         opened.note(ledger.MAPPING, name)
         words = ["dmsetup", "create", name, *([] if writable else ["--readonly"])]
-        done = mounting.run(words, given=table(logical, devices).encode(), holds=opened.held)
-    except FileNotFoundError as gone:
-        raise CannotOpen("this system has no dmsetup") from gone
-    finally:
-        for device in loops:
-            mounting.detach(device)
+        try:
+            done = mounting.run(words, given=table(logical, devices).encode(), holds=opened.held)
+        except FileNotFoundError as gone:
+            raise CannotOpen("this system has no dmsetup") from gone
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
         raise CannotOpen(said[0] if said else f"dmsetup ended with {done.returncode}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from . import ledger, mounting
@@ -52,21 +53,17 @@ def unlocked(
     volume: Volume, passphrase: bytes, name: str, opened: Ledger, *, writable: bool
 ) -> str:
     """The node of what is in it, opened now. Raises WrongPassphrase, CannotOpen, OSError."""
-    device = (mounting.node_of(volume) if writable else None) or mounting.attach(
-        volume, writable=writable
-    )
+    node = mounting.node_of(volume) if writable else None
     try:
-        opened.note(ledger.MAPPING, name)
-        words = ["cryptsetup", "open", "--type", "luks", "--key-file", "-"]
-        words += [] if writable else ["--readonly"]
-        done = mounting.run([*words, device, name], OPEN_S, given=passphrase, holds=opened.held)
+        with nullcontext(node) if node else mounting.attached(volume, writable=writable) as device:
+            opened.note(ledger.MAPPING, name)
+            words = ["cryptsetup", "open", "--type", "luks", "--key-file", "-"]
+            words += [*([] if writable else ["--readonly"]), device, name]
+            done = mounting.run(words, OPEN_S, given=passphrase, holds=opened.held)
     except FileNotFoundError as gone:
         raise CannotOpen("this system has no cryptsetup") from gone
     except subprocess.TimeoutExpired as late:
         raise CannotOpen(f"it was not opened within {OPEN_S} s") from late
-    finally:
-        if device != mounting.node_of(volume):
-            mounting.detach(device)
     if done.returncode == _WRONG:
         raise WrongPassphrase
     if done.returncode == _NO_MEMORY:

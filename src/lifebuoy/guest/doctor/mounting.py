@@ -10,9 +10,11 @@ import ctypes
 import os
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from . import loops
 from .volume import Volume
 
 _NEW_NAMESPACE = 0x00020000
@@ -138,19 +140,16 @@ def holds_running_system(disk: str) -> bool:
     return False
 
 
-def attach(volume: Volume, *, writable: bool) -> str:
-    """A loop device over the range of the volume; detach it with ``detach``."""
-    flags = [] if writable else ["-r"]
-    span = ["-o", str(volume.start), "--sizelimit", str(volume.size)]
-    done = run(["losetup", "-f", "--show", *flags, *span, volume.disk.path])
-    if done.returncode != 0:
-        raise CannotMount(done.stderr.strip() or "losetup failed")
-    return done.stdout.strip()
-
-
-def detach(device: str) -> None:
-    """Gives the loop device back as soon as nobody uses it."""
-    run(["losetup", "-d", device])
+@contextmanager
+def attached(volume: Volume, *, writable: bool) -> Iterator[str]:
+    """A loop device over the range of the volume, for this block. Raises CannotMount."""
+    with ExitStack() as stack:
+        try:
+            span = loops.attached(volume.disk.path, volume.start, volume.size, writable=writable)
+            node = stack.enter_context(span)
+        except OSError as trouble:
+            raise CannotMount(f"no loop device over it: {trouble.strerror}") from trouble
+        yield node
 
 
 def mount(volume: Volume, place: str, *, writable: bool, subvolume: str = "") -> None:
@@ -167,11 +166,8 @@ def mount(volume: Volume, place: str, *, writable: bool, subvolume: str = "") ->
     elif node is not None:
         done = _mounted(volume, options, node, place)
     else:
-        device = attach(volume, writable=writable)
-        try:
+        with attached(volume, writable=writable) as device:
             done = _mounted(volume, options, device, place)
-        finally:
-            detach(device)
     if done.returncode != 0:
         raise CannotMount((done.stderr.strip().splitlines() or ["mount failed"])[0])
 

@@ -7,6 +7,7 @@ written alone would make the sides differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,29 +104,25 @@ def assembled(array: Array, opened: Ledger, *, writable: bool) -> str:
     if writable and array.newest.reshaping:
         raise CannotOpen("it is being reshaped")
     node = next((one for one in _nodes() if not Path("/sys/class/block", one[5:]).exists()), "")
-    loops: list[str] = []
-    try:
+    with ExitStack() as stack:
         devices = []
         for volume, _ in array.members:
             device = mounting.node_of(volume) if writable else None
-            if device is None:
-                device = mounting.attach(volume, writable=writable)
-                loops.append(device)
-            devices.append(device)
+            devices.append(
+                device or stack.enter_context(mounting.attached(volume, writable=writable))
+            )
         opened.note(ledger.ARRAY, node)
         words = ["mdadm", "--assemble", node, "--config=none", f"--uuid={array.uuid}"]
         words += [] if writable else ["--readonly", "--run"]
-        done = mounting.run([*words, *devices], holds=opened.held)
+        try:
+            done = mounting.run([*words, *devices], holds=opened.held)
+        except FileNotFoundError as gone:
+            raise CannotOpen("this system has no mdadm") from gone
         state = Path("/sys/class/block", node[5:], "md/array_state")
         if done.returncode != 0 or not state.exists() or state.read_text().strip() == "inactive":
             ledger.shut(ledger.ARRAY, node)
             said = [line for line in done.stderr.splitlines() if line.strip()]
             raise CannotOpen(said[-1] if said else "mdadm does not put it together")
-    except FileNotFoundError as gone:
-        raise CannotOpen("this system has no mdadm") from gone
-    finally:
-        for device in loops:
-            mounting.detach(device)
     return node
 
 

@@ -302,10 +302,8 @@ def _undo_checks(wish: Wish, store: Store) -> list[str]:
                 trouble.append(f"there is no volume {record['volume']}")
                 continue
             node = mounting.node_of(volume)
-            device = node or mounting.attach(volume, writable=True)
-            done = mounting.run(["e2undo", str(store.folder / record["before"]), device])
-            if node is None:
-                applying.detach_now(device)
+            with applying.writable(volume, node) as device:
+                done = mounting.run(["e2undo", str(store.folder / record["before"]), device])
             if done.returncode != 0:
                 trouble.append(f"the check of {volume.name}: {done.stderr.strip()[-300:]}")
     finally:

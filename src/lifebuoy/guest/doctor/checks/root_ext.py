@@ -69,11 +69,8 @@ def _superblock(volume: Volume) -> Iterator[Finding]:
 
 def _said(volume: Volume) -> tuple[int, str]:
     """What e2fsck finds without writing: its exit code and the first complaint."""
-    device = mounting.attach(volume, writable=False)
-    try:
+    with mounting.attached(volume, writable=False) as device:
         done = mounting.run(["e2fsck", "-f", "-n", device], 1800)
-    finally:
-        mounting.detach(device)
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("Pass")]
     return done.returncode, lines[0] if lines else ""
 
@@ -88,15 +85,14 @@ def _stops_boot(patient: Patient, volume: Volume, block: ext.Superblock) -> bool
         return None
     if shutil.disk_usage(patient.work).free < 2 * MOST_METADATA:
         return None
-    device = mounting.attach(volume, writable=False)
     try:
-        if mounting.run(["e2image", "-r", device, copy]).returncode != 0:
-            return None
+        with mounting.attached(volume, writable=False) as device:
+            if mounting.run(["e2image", "-r", device, copy]).returncode != 0:
+                return None
         return bool(mounting.run(["e2fsck", "-p", copy]).returncode & _UNCORRECTED)
     except subprocess.TimeoutExpired:
         return None
     finally:
-        mounting.detach(device)
         Path(copy).unlink(missing_ok=True)
 
 
