@@ -11,10 +11,10 @@ demo: setup
 	@$(PYTHON) -m lab demo
 
 test: setup
-	@$(PYTEST) -m "not slow" -n 3 --dist loadfile
+	@$(PYTEST) -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 test-all: setup
-	@$(PYTEST) -n 3 --dist loadfile
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder
 
 bench:
 	@LIFEBUOY_SETUP_BENCH=1 tools/setup.sh
