@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import libvirt
 import pytest
 
 from lifebuoy.errors import NotFound, Refused
@@ -60,6 +61,37 @@ def test_a_local_file_is_uploaded_and_private(session_host: Host, tmp_path: Path
         assert session_host.store.read("seed") == LARGE
     finally:
         session_host.store.remove("seed", wipe=True)
+
+
+def test_a_volume_that_somebody_is_creating_is_read_when_it_is_there(
+    session_host: Host, daemon: Daemon
+) -> None:
+    session_host.store.put("model", LARGE * 20, shared=True)
+
+    conn = libvirt.open(daemon.uri)
+    pool = conn.storagePoolLookupByName("lifebuoy")
+    model = pool.storageVolLookupByName("model")
+    xml = f"<volume><name>copy</name><capacity>{len(LARGE) * 20}</capacity></volume>"
+    thread = threading.Thread(target=lambda: pool.createXMLFrom(xml, model, 0))
+    thread.start()
+    try:
+        while "copy" not in libvirt_names(daemon):
+            assert thread.is_alive()
+        assert session_host.store.read_head("copy") == LARGE[:HEAD_BYTES]
+    finally:
+        thread.join()
+        session_host.store.remove("copy", wipe=False)
+        session_host.store.remove("model", wipe=False)
+        conn.close()
+
+
+def libvirt_names(daemon: Daemon) -> list[str]:
+    """The volumes as the daemon knows them; it is not asked to look at its folder again."""
+    conn = libvirt.open(daemon.uri)
+    try:
+        return list(conn.storagePoolLookupByName("lifebuoy").listVolumes())
+    finally:
+        conn.close()
 
 
 def test_an_interrupted_upload_leaves_nothing(session_host: Host) -> None:

@@ -31,6 +31,7 @@ from lifebuoy.hypervisor.translation import as_ours, code, message, translated
 POOL_NAME: Final = "lifebuoy"
 SYSTEM_FOLDER: Final = Path("/var/lib/lifebuoy/media")
 _RELEASE_DEADLINE_S: Final = 5.0
+_ALLOCATION_DEADLINE_S: Final = 30.0
 _POLL_S: Final = 0.1
 
 
@@ -90,14 +91,21 @@ class PoolStore:
         """The first ``size`` bytes, or all if that is 0."""
         if self._volume(name) is None:
             raise NotFound(f"'{name}' is not in {self.location}")
-        with self._link.side() as conn:
+        deadline = time.monotonic() + _ALLOCATION_DEADLINE_S
+        while True:
             try:
-                volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
-                return streams.receive(conn, lambda stream: volume.download(stream, 0, size, 0))
+                return self._download(name, size)
             except libvirt.libvirtError as exc:
                 if _is_gone(exc):  # since it was looked for, as locks come and go
                     raise NotFound(f"'{name}' is not in {self.location} any more") from exc
-                raise as_ours(exc, f"read '{name}' from {self.location}") from exc
+                if not _is_being_made(exc) or time.monotonic() > deadline:
+                    raise as_ours(exc, f"read '{name}' from {self.location}") from exc
+            time.sleep(_POLL_S)
+
+    def _download(self, name: str, size: int) -> bytes:
+        with self._link.side() as conn:
+            volume = conn.storagePoolLookupByName(self._name).storageVolLookupByName(name)
+            return streams.receive(conn, lambda stream: volume.download(stream, 0, size, 0))
 
     def remove(self, name: str, *, wipe: bool) -> None:
         volume = self._volume(name)
@@ -114,7 +122,8 @@ class PoolStore:
                 if code(exc) == libvirt.VIR_ERR_NO_STORAGE_VOL:
                     return
                 # An upload that was just broken off holds the volume for a moment.
-                if "still in use" not in message(exc) or time.monotonic() > deadline:
+                held = "still in use" in message(exc) or _is_being_made(exc)
+                if not held or time.monotonic() > deadline:
                     raise as_ours(exc, f"remove '{name}' from {self.location}") from exc
             time.sleep(_POLL_S)
 
@@ -192,3 +201,8 @@ class PoolStore:
 
 def _is_gone(error: libvirt.libvirtError) -> bool:
     return code(error) == libvirt.VIR_ERR_NO_STORAGE_VOL or "No such file" in message(error)
+
+
+def _is_being_made(error: libvirt.libvirtError) -> bool:
+    """Somebody else creates the volume in this moment: its name is there before its bytes."""
+    return "still being allocated" in message(error)
