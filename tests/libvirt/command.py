@@ -26,7 +26,7 @@ import lifebuoy
 from tests.libvirt import forked
 
 SCHEMAS: Final = Path(__file__).parents[2] / "docs" / "schema"
-DEADLINE_S: Final = 120.0
+DEADLINE_S: Final = 300.0
 #: A boot record that waits for the power button and obeys it: enables that event (port 0x602),
 #: halts until the next timer tick while it did not come (port 0x600), powers off (port 0x604).
 _IDLE: Final = bytes.fromhex(
