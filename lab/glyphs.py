@@ -44,6 +44,8 @@ FURTHER: Final = "".join(
         (0x2190, 0x2196),
         (0x2500, 0x2580),
         (0x2580, 0x25A0),
+        (0x25BA, 0x25BB),
+        (0x25C4, 0x25C5),
     )
     for code in range(first, end)
 )

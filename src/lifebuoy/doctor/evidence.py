@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from lifebuoy.doctor.bootlog import Sign, Verdict
-from lifebuoy.doctor.report import Link
+
+_BEFORE_KERNEL: Final = frozenset({"firmware", "partition-table", "boot-loader"})
 
 
 class Place(StrEnum):
@@ -77,8 +79,8 @@ def _is_newer(screen: Verdict, serial: Verdict) -> bool:
         return True
     if any(sign.pattern.id == screen.cause.pattern.id for sign in serial.signs):
         return False
-    order = list(Link)
-    earlier = order.index(Link(screen.cause.pattern.link)) < order.index(
-        Link(serial.cause.pattern.link)
+    came_less_far = (
+        screen.cause.pattern.link in _BEFORE_KERNEL
+        and serial.cause.pattern.link not in _BEFORE_KERNEL
     )
-    return earlier or not screen.cause.pattern.general
+    return came_less_far or not screen.cause.pattern.general

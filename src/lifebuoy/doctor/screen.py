@@ -132,11 +132,13 @@ def _fit(layers: Sequence[Image]) -> _Fit | None:
     sizes = list(dict.fromkeys((font.width, font.height) for font in fonts()))
     for mask in layers[:_GROUNDS]:
         for size in sizes:
+            most = 0
             for grid in dict.fromkeys(grids.usual(mask.size, *size)):
                 cells = grids.cut(mask, grid)
                 best = _better(best, cells, grid)
-                if best and best.characters > _ENOUGH * len(cells) > _FEWEST_LETTERS:
-                    return best
+                most = max(most, len(cells))
+            if best and best.characters > _ENOUGH * most > _FEWEST_LETTERS:
+                return best
         if best is None or best.letters < _FEWEST_LETTERS:
             best = _searched(best, mask)
     return best if best is not None and best.letters >= _FEWEST_LETTERS else None
@@ -158,7 +160,8 @@ def _better(best: _Fit | None, cells: Cells, grid: Grid) -> _Fit | None:
         if (font.width, font.height) == (grid.width, grid.height):
             known = [font.glyphs[cell] for cell in cells.values() if cell in font.glyphs]
             letters = sum(map(str.isalnum, known))
-            if letters > (best.letters if best else 0):
+            fit = (letters, len(known))
+            if letters and fit > ((best.letters, best.characters) if best else (0, 0)):
                 best = _Fit(letters, len(known), grid, font)
     return best
 
