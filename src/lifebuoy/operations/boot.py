@@ -34,7 +34,8 @@ _ESCAPES: Final = re.compile(rb"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0
 _POLL_S: Final = 1.0
 #: After a dead end is seen, this much longer is waited: some lines are followed by a way on.
 _SETTLE_S: Final = 3.0
-_LOOK_S: Final = 2.0  # from one look at the screen to the next
+_LOOK_S: Final = 2.0  # from one look at the screen to the next, and
+_LOOK_SHARE: Final = 10.0  # this many times what a look takes: a far host's line is not filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def watch(
     """Watch ``domain`` until it is at a login, at a dead end, or ``timeout_s`` is over."""
     began = clock()
     output = bytearray()
-    screen = _Screen(domain)
+    screen = _Screen(domain, clock)
     dead_since: float | None = None
     while True:
         serial = _read(serial, output)
@@ -157,8 +158,9 @@ def _last_seen(verdict: BootVerdict, output: bytes, shown: bytes) -> str:
 class _Screen:
     """Looks at an instance's screen now and then, for the text on it; empty where it has none."""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, clock: Callable[[], float]) -> None:
         self._domain = domain
+        self._clock = clock
         has_video = inspect(domain.xml(live=domain.active)).has_video
         self._next: float | None = 0.0 if has_video else None
         self._picture = b""
@@ -168,11 +170,13 @@ class _Screen:
         """The text at the last look; looks again when it is time to."""
         if self._next is None or now < self._next or not self._domain.active:
             return self._text
-        self._next = now + _LOOK_S
         try:
             picture = self._domain.screenshot()
         except HostTrouble:  # it may have stopped; the other signs go on
             return self._text
+        finally:
+            after = self._clock()
+            self._next = after + max(_LOOK_S, _LOOK_SHARE * (after - now))
         if picture != self._picture:
             self._picture, self._text = picture, screens.read(picture).text.encode()
         return self._text
