@@ -1,4 +1,7 @@
-"""A real guest without a serial port: its boot is watched and diagnosed on its screen alone."""
+"""A real guest without a serial port: its boot is watched and diagnosed on its screen alone.
+
+And one of the fonts that it is read with, measured again.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from typing import Final
 import pytest
 from lxml import etree
 
-from lab import cache, guest, native
+from lab import cache, glyphs, guest, native
 from lab.layout import Layout
+from lifebuoy.doctor.glyphs import fonts
 from lifebuoy.hypervisor import connect
 from tests.boot import apart, machine
 from tests.conftest import SHORT_TMP
@@ -86,6 +90,14 @@ def test_grubs_rescue_prompt_on_the_screen_names_the_boot_loader(folder: Path) -
         found = lifebuoy("diagnose", NAME, "--json").json("diagnose")
         assert found["cause"]["link"] == "boot-loader" and found["cause"]["seen_on"] == ["screen"]
         assert found["screen"]["lines"][-1] == "grub rescue>" and not found["reached_login"]
+
+
+def test_the_text_mode_draws_its_characters_as_they_were_measured() -> None:
+    (source,) = (one for one in glyphs.sources() if one.name == "vga")
+    with source.start() as display:
+        drawn = glyphs.waited(display.screenshot, source.chart, source.layouts)
+    (kept,) = (font for font in fonts() if font.name == "vga")
+    assert {digest: character for character, digest in drawn.items()} == dict(kept.glyphs)
 
 
 @pytest.mark.slow

@@ -117,7 +117,10 @@ def _show(diagnosis: Diagnosis) -> None:
             "Enter rescue mode and have the disks looked at: lifebuoy doctor",
         )
     else:
-        output.say("There is nothing to read. Enter rescue mode, where the disks are looked at.")
+        output.say(
+            f"There is nothing to read: {words(diagnosis.look)}.",
+            "Enter rescue mode and have the disks looked at: lifebuoy doctor",
+        )
     log = f"its serial log was read ({diagnosis.serial_log})" if diagnosis.serial_log else ""
     output.note(f"({log or 'no serial log was read'}; {words(diagnosis.look)})")
 

@@ -27,7 +27,7 @@ _DEAD: Final = re.compile(
     rb"grub rescue>|grub>|Kernel panic - not syncing|\(initramfs\)|"
     rb"You are in (emergency|rescue) mode|Cannot open access to console|"
     rb"No bootable device|Boot failed: not a bootable disk|dracut:/#|"
-    rb"BdsDxe: No bootable option|(^|\n)Shell>|Boot Maintenance Manager",
+    rb"BdsDxe: No bootable option|\bShell>\s*\Z|Boot Maintenance Manager",
     re.IGNORECASE,
 )
 _ESCAPES: Final = re.compile(rb"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78DEHMc])")
