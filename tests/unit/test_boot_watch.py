@@ -29,6 +29,7 @@ def test_a_login_prompt_is_a_login(output: bytes) -> None:
         b"You are in emergency mode. After logging in, type journalctl",
         b"Booting from Hard Disk...\r\nNo bootable device.\r\n",
         b"BdsDxe: No bootable option or device was found.",
+        b"UEFI Interactive Shell v2.2\r\nShell> ",
     ],
 )
 def test_a_dead_end_is_told(output: bytes) -> None:
@@ -37,7 +38,12 @@ def test_a_dead_end_is_told(output: bytes) -> None:
 
 @pytest.mark.parametrize(
     "output",
-    [b"", b"Loading initial ramdisk ...", b"Initramfs unpacking failed: invalid magic at start"],
+    [
+        b"",
+        b"Loading initial ramdisk ...",
+        b"Initramfs unpacking failed: invalid magic at start",
+        b"Shell> startup.nsh\r\nLinux version 6.1\r\n",
+    ],
 )
 def test_what_says_nothing_final_is_waited_for(output: bytes) -> None:
     assert boot.judge(output) is None
@@ -71,3 +77,10 @@ def test_what_no_pattern_knows_is_told_as_it_was_seen() -> None:
 def test_a_boot_that_reaches_its_login_has_no_cause_whatever_was_said_before() -> None:
     said = b"EXT4-fs error (device vda1): bad entry\r\nweb1 login: "
     assert boot.told(BootVerdict.LOGIN, "serial", said, 3.0).means == ""
+
+
+def test_what_the_screen_alone_shows_is_what_was_seen_last() -> None:
+    shown = b"GRUB loading.\nerror: unknown filesystem.\nEntering rescue mode...\ngrub rescue>\n"
+    for said in (b"", b"Linux version 6.1\r\nolder words\r\n"):
+        report = boot.told(BootVerdict.FAILED, "", said, 3.0, shown)
+        assert (report.link, report.last_seen) == ("boot-loader", "grub rescue>")

@@ -32,7 +32,7 @@ def bootlog(
     """Print what an instance wrote to its serial port, if its definition keeps a log of that.
 
     A definition keeps one with `<log file='...'/>` below its `<serial>`. Else look at the screen:
-    lifebuoy screenshot.
+    lifebuoy screenshot; lifebuoy diagnose reads it.
     """
     if lines < 0:
         raise BadInput("--lines must be 0 or greater")

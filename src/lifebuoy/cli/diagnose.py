@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import typer
 
 from lifebuoy.cli import options, output
 from lifebuoy.cli.session import of
-from lifebuoy.doctor import Verdict, read
+from lifebuoy.doctor.evidence import Place
+from lifebuoy.doctor.report import escaped
 from lifebuoy.errors import NotAllowed, NotFound
 from lifebuoy.hypervisor import Host
-from lifebuoy.operations.status import serial_log
+from lifebuoy.operations.diagnosis import Diagnosis, words
+from lifebuoy.operations.diagnosis import diagnose as look
 from lifebuoy.rescue import record
 
 
@@ -23,25 +27,28 @@ def register(app: typer.Typer) -> None:
 
 
 def diagnose(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
-    """Say why an instance did not boot, by what it wrote to its serial port.
+    """Say why an instance did not boot, by what it wrote to its serial port and what its screen
+    shows.
 
-    Its definition must keep a log of that, with `<log file='...'/>` below its `<serial>`. Nothing
-    is changed or stopped. In rescue mode lifebuoy doctor looks at the disks themselves.
+    The screen is read while the instance runs, where it holds text in the font of a usual console;
+    the serial port where the definition keeps a log of it, with `<log file='...'/>` below its
+    `<serial>`. Nothing is changed or stopped, and no key is sent. In rescue mode lifebuoy doctor
+    looks at the disks themselves.
     """
     with of(context).look(name) as (found, name):
         _require_outside(found.host, name)
-        path = serial_log(found.host, name)
-        if path is None:
-            raise NotFound(
-                f"'{name}' keeps no log of its serial port",
-                hint=f"look at its screen: lifebuoy screenshot {name} {name}.png; "
-                f"or enter rescue mode, where the disks are read: lifebuoy doctor {name}",
+        try:
+            diagnosis = look(found.host, name)
+        except NotFound as error:
+            error.hint = error.hint or (
+                f"start it and ask again: lifebuoy start {name}; "
+                f"or enter rescue mode, where the disks are read: lifebuoy doctor {name}"
             )
-        verdict = read(found.host.read_file(path))
+            raise
     if json:
-        output.print_json(as_json(name, path, verdict))
+        output.print_json(as_json(name, diagnosis))
     else:
-        _show(verdict)
+        _show(diagnosis)
 
 
 def _require_outside(host: Host, name: str) -> None:
@@ -50,43 +57,74 @@ def _require_outside(host: Host, name: str) -> None:
     if (stay := record.read(domain)) is not None:
         raise NotAllowed(
             f"'{domain.name}' is in rescue mode ({record.state_of(domain, stay)}), and what its "
-            "serial port says is the rescue system's",
+            "serial port and screen say is the rescue system's",
             hint=f"look at its disks: lifebuoy doctor {domain.name}",
         )
 
 
-def as_json(name: str, path: str, verdict: Verdict) -> dict[str, object]:
-    """The verdict as plain data."""
+def as_json(name: str, diagnosis: Diagnosis) -> dict[str, object]:
+    """The diagnosis as plain data: docs/schema/diagnose.json."""
+    evidence, look = diagnosis.evidence, diagnosis.look
     return {
         "instance": name,
-        "file": path,
-        "reached_login": verdict.reached_login,
-        "cause": verdict.cause
-        and {
-            "id": verdict.cause.pattern.id,
-            "link": verdict.cause.pattern.link,
-            "means": verdict.cause.pattern.means,
-            "then": verdict.cause.pattern.then,
-            "line": verdict.cause.line,
+        "file": diagnosis.serial_log,
+        "screen": {
+            "state": look.found,
+            "why": look.why,
+            "width": look.screen.width,
+            "height": look.screen.height,
+            "font": look.screen.font,
+            "lines": [escaped(line) for line in look.screen.lines],
         },
-        "signs": [{"id": sign.pattern.id, "line": sign.line} for sign in verdict.signs],
-        "last_line": verdict.last_line,
+        "reached_login": evidence.reached_login,
+        "cause": evidence.cause
+        and {
+            "id": evidence.cause.pattern.id,
+            "link": evidence.cause.pattern.link,
+            "means": evidence.cause.pattern.means,
+            "then": evidence.cause.pattern.then,
+            "line": evidence.cause.line,
+            "seen_on": evidence.seen_on(evidence.cause.pattern.id),
+        },
+        "signs": [
+            {
+                "id": sign.pattern.id,
+                "line": sign.line,
+                "seen_on": evidence.seen_on(sign.pattern.id),
+            }
+            for sign in evidence.signs
+        ],
+        "last_line": escaped(evidence.last_line),
     }
 
 
-def _show(verdict: Verdict) -> None:
-    cause = verdict.cause
+def _show(diagnosis: Diagnosis) -> None:
+    evidence = diagnosis.evidence
+    cause = evidence.cause
     if cause is not None:
         output.say(
             f"{cause.pattern.link}: {cause.pattern.means}",
-            f"  it said: {cause.line}",
+            f"  {_where(evidence.seen_on(cause.pattern.id))}: {cause.line}",
             f"  next: {cause.pattern.then}",
         )
-    elif verdict.reached_login:
-        output.say("It reached its login.")
-    else:
+    elif evidence.reached_login:
+        places = [one for one, verdict in evidence.verdicts.items() if verdict.reached_login]
+        output.say(f"It reached its login, {_where(places)}.")
+    elif evidence.verdicts:
         output.say(
             "Nothing that is known was said; the last line is:",
-            f"  {verdict.last_line or '(nothing at all)'}",
+            f"  {evidence.last_line or '(nothing at all)'}",
             "Enter rescue mode and have the disks looked at: lifebuoy doctor",
         )
+    else:
+        output.say(
+            f"There is nothing to read: {words(diagnosis.look)}.",
+            "Enter rescue mode and have the disks looked at: lifebuoy doctor",
+        )
+    log = f"its serial log was read ({diagnosis.serial_log})" if diagnosis.serial_log else ""
+    output.note(f"({log or 'no serial log was read'}; {words(diagnosis.look)})")
+
+
+def _where(places: Iterable[Place]) -> str:
+    names = {Place.SERIAL: "serial port", Place.SCREEN: "screen"}
+    return "on its " + " and its ".join(names[place] for place in places)

@@ -72,6 +72,20 @@ PATTERNS: Final = (
         "The firmware went on to the network, as it found nothing to start on the disks.",
         general=True,
     ),
+    Pattern(
+        "uefi-shell",
+        "firmware",
+        r"UEFI Interactive Shell|\bShell> ",
+        "The firmware found nothing to start on the disks and went on to its own shell.",
+        general=True,
+    ),
+    Pattern(
+        "uefi-menu",
+        "firmware",
+        r"Boot Maintenance Manager",
+        "The firmware found nothing to start on the disks and went on to its menu.",
+        general=True,
+    ),
     # boot loader
     Pattern(
         "grub-symbol",

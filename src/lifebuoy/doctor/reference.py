@@ -12,7 +12,15 @@ _HEAD = """# The doctor
 What the doctor examines and what `lifebuoy diagnose` recognises. Made by
 `python -m lifebuoy.doctor.reference > docs/doctor.md`; do not edit it by hand.
 
-Before rescue mode: `lifebuoy diagnose NAME` reads what the instance said while it failed to boot.
+Before rescue mode: `lifebuoy diagnose NAME` reads what the instance said while it failed to boot:
+the log of its serial port, where its definition keeps one, and its screen, while it runs. No serial
+console is needed. The screen is read by comparing each cell of it with the measured pictures of
+characters (`python -m lab.glyphs`): text in the usual fonts of VGA and UEFI firmware, of GRUB and
+of the Linux console is read exactly, and anything else is not guessed at, but told as graphics. A
+console that is left alone may go dark; that is told as a blank screen, and no key is sent to wake
+it. Where both tell of a cause, the log's counts if it knows the screen's too, as it holds more of
+the boot; else the screen's, as the log is then of an earlier boot. Whoever watches a boot (`rescue
+exit`, `start --watch`) looks at both as well.
 
 In rescue mode, from the host, over the guest agent and so without a network: `lifebuoy doctor NAME`
 looks, `lifebuoy repair NAME --dry-run` shows what would change, `lifebuoy repair NAME` mends,

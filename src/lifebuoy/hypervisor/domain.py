@@ -292,10 +292,14 @@ class Domain:
         """What is in the CD-ROM drive ``target_dev`` now: a file's path; None if it is empty."""
         return drive.medium(self.xml(live=True), target_dev)
 
-    def screenshot_png(self) -> bytes:
-        """What its screen shows."""
+    def screenshot(self) -> bytes:
+        """What its screen shows: a portable pixmap, or PNG."""
         with self._doing("take a screenshot of"), self._link.side() as conn:
-            return screen.png(conn, conn.lookupByUUIDString(self.uuid))
+            return screen.picture(conn, conn.lookupByUUIDString(self.uuid))
+
+    def screenshot_png(self) -> bytes:
+        """What its screen shows, as PNG."""
+        return screen.png(self.screenshot())
 
     def graphics(self) -> list[Graphics]:
         """Its graphics servers, as they listen now."""

@@ -73,6 +73,7 @@ class Traits:
     has_serial: bool
     serial_log: str | None
     graphics: tuple[str, ...]
+    has_video: bool
     has_tpm: bool
     has_watchdog: bool
     has_hostdev: bool
@@ -113,6 +114,9 @@ def inspect_element(root: Element) -> Traits:
         has_serial=bool(serials),
         serial_log=(attribute(serials[0], "log", "file") or None) if serials else None,
         graphics=tuple(str(item.get("type") or "") for item in root.findall("devices/graphics")),
+        has_video=any(
+            attribute(video, "model", "type") != "none" for video in root.findall("devices/video")
+        ),
         has_tpm=root.find("devices/tpm") is not None,
         has_watchdog=root.find("devices/watchdog") is not None,
         has_hostdev=root.find("devices/hostdev") is not None,

@@ -16,6 +16,8 @@ SAID = {
     "sbat": "Verifying shim SBAT data failed: Security Policy Violation\n",
     "bad-signature": "error: bad shim signature.\nerror: you need to load the kernel first.\n",
     "network-boot": ">>Start PXE over IPv4.\n",
+    "uefi-shell": "UEFI Interactive Shell v2.2\nEDK II\nShell> ",
+    "uefi-menu": "Device Manager\nBoot Manager\nBoot Maintenance Manager\n",
     "grub-symbol": "error: symbol `grub_calloc' not found.\nEntering rescue mode...\ngrub rescue> ",
     "grub-unknown-file-system": "error: unknown filesystem.\nEntering rescue mode...\ngrub rescue>",
     "grub-no-such-partition": "error: no such device: 0badf57a-0000-4000-8000-000000000000.\n",

@@ -1,0 +1,97 @@
+"""What there is to read of an instance that does not boot: its serial log, its screen as it is now.
+
+Looks only: nothing is changed or stopped, and no key is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lifebuoy.doctor import bootlog, screen
+from lifebuoy.doctor.evidence import Evidence, weighed
+from lifebuoy.doctor.screen import Screen, ScreenState
+from lifebuoy.errors import HostTrouble, LifebuoyError, NotFound
+from lifebuoy.hypervisor import Domain, Host
+from lifebuoy.rescue.traits import inspect
+
+
+class ScreenFound(StrEnum):
+    """What could be had of a screen."""
+
+    TEXT = "text"
+    BLANK = "blank"
+    GRAPHICS = "graphics"
+    OFF = "off"
+    NONE = "none"
+    OUT_OF_REACH = "out-of-reach"
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenLook:
+    """What a look at a screen gave; ``why`` it is out of reach, else empty."""
+
+    found: ScreenFound
+    screen: Screen
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """``serial_log`` is the file that was read, None where none could be."""
+
+    serial_log: str | None
+    look: ScreenLook
+    evidence: Evidence
+
+
+def diagnose(host: Host, name: str) -> Diagnosis:
+    """Read what there is.
+
+    Raises:
+        NotFound: there is nothing to read, and why.
+    """
+    domain = host.domain(name)
+    path = inspect(domain.xml(live=domain.active)).serial_log
+    look = look_at_screen(domain)
+    on_screen = bootlog.read(look.screen.text.encode()) if look.screen.text else None
+    on_serial = None
+    try:
+        on_serial = bootlog.read(host.read_file(path)) if path else None
+    except LifebuoyError:
+        if on_screen is None:
+            raise
+        path = None  # told by its absence; the screen was read
+    if on_serial is None and look.found in _NOTHING:
+        raise NotFound(f"'{domain.name}' keeps no log of its serial port, and {words(look)}")
+    return Diagnosis(path, look, weighed(on_serial, on_screen))
+
+
+_NOTHING = frozenset({ScreenFound.OFF, ScreenFound.NONE, ScreenFound.OUT_OF_REACH})
+
+
+def look_at_screen(domain: Domain) -> ScreenLook:
+    """What its screen shows now."""
+    nothing = Screen(ScreenState.BLANK)
+    if not inspect(domain.xml(live=domain.active)).has_video:
+        return ScreenLook(ScreenFound.NONE, nothing)
+    if not domain.active:
+        return ScreenLook(ScreenFound.OFF, nothing)
+    try:
+        seen = screen.read(domain.screenshot())
+    except HostTrouble as error:
+        return ScreenLook(ScreenFound.OUT_OF_REACH, nothing, error.message)
+    return ScreenLook(ScreenFound(seen.state.value), seen)
+
+
+def words(look: ScreenLook) -> str:
+    """What became of the look, as part of a sentence."""
+    size = f"{look.screen.width}x{look.screen.height}"
+    return {
+        ScreenFound.TEXT: f"its screen was read ({size})",
+        ScreenFound.BLANK: "its screen is blank (consoles go dark after minutes without a key)",
+        ScreenFound.GRAPHICS: f"its screen shows graphics or an unknown font ({size})",
+        ScreenFound.OFF: "it does not run, so its screen shows nothing",
+        ScreenFound.NONE: "it has no screen",
+        ScreenFound.OUT_OF_REACH: f"its screen is out of reach: {look.why}",
+    }[look.found]
