@@ -25,10 +25,11 @@ from .change import (
     WriteBlocks,
 )
 from .naming import plain
-from .packages import deb, dpkg
+from .packages import deb
 from .patient import Patient
 from .tree import Tree
 from .undo import Store, flush_folder, make_so, put_file, put_link, set_owner, state_of
+from .usr import canonical
 from .volume import Volume
 
 
@@ -146,7 +147,7 @@ class Applier:
 
     def _from_package(self, finding: str, change: FromPackage) -> None:
         """From the first package that is whole; what one lacks or has damaged, from the next."""
-        left = {dpkg.canonical(path) for path in change.paths}
+        left = {canonical(path, change.usr) for path in change.paths}
         damaged: list[str] = []
         for archive in self._archives(change, damaged):
             wanted = replace(change, paths=tuple(sorted(left)))

@@ -19,8 +19,9 @@ from ..change import FromPackage
 from ..mounting import run
 from ..naming import plain
 from ..tree import Tree
+from ..usr import Usr, canonical
 from . import apt
-from .dpkg import canonical, sums_of
+from .dpkg import sums_of
 
 MOST_MEMBER = 512 << 20
 MOST_NAMES = 200_000  # in a folder of packages, all that is below it
@@ -146,16 +147,16 @@ def _name(path: str) -> str:
 
 def members(path: str, wanted: FromPackage) -> Iterator[Member]:
     """The wanted files, folders and links of the package, each verified. Raises NoPackage."""
-    missing = {canonical(one) for one in wanted.paths}
+    missing = {canonical(one, wanted.usr) for one in wanted.paths}
     hard: dict[str, str] = {}
     with _tar_of(path) as tar:
         for info in tar:
-            name = canonical(info.name)
+            name = canonical(info.name, wanted.usr)
             if name not in missing:
                 continue
             missing.discard(name)
             if info.islnk():
-                hard[name] = canonical(info.linkname)
+                hard[name] = canonical(info.linkname, wanted.usr)
             else:
                 yield _member(tar, info, name, wanted, path)
             if not missing:
@@ -171,7 +172,7 @@ def _hard_links(path: str, hard: dict[str, str], wanted: FromPackage) -> Iterato
     targets = set(hard.values())
     with _tar_of(path) as tar:
         for info in tar:
-            target = canonical(info.name)
+            target = canonical(info.name, wanted.usr)
             if target not in targets or not info.isfile():
                 continue
             data = _data(tar, info, target)
@@ -193,16 +194,16 @@ def _member(
 
 
 def _verify(data: bytes, name: str, wanted: FromPackage, path: str) -> None:
-    expected = wanted.digests.get(name) or _own_sums(path).get(name)
+    expected = wanted.digests.get(name) or _own_sums(path, wanted.usr).get(name)
     if expected is None:
         raise NoPackage(f"nothing says what {plain(name)} in {_name(path)} should be")
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
         raise NoPackage(f"{plain(name)} in {_name(path)} is not the file that the database names")
 
 
-def _own_sums(path: str) -> dict[str, str]:
+def _own_sums(path: str, usr: Usr) -> dict[str, str]:
     """What the package says of its own files; nothing about those that an owner may edit."""
-    return sums_of(run(["dpkg-deb", "-I", path, "md5sums"]).stdout)
+    return sums_of(run(["dpkg-deb", "-I", path, "md5sums"]).stdout, usr)
 
 
 def _data(tar: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> bytes:
