@@ -14,7 +14,7 @@ class PutFile:
     """The file ``path`` of the guest gets this content; folders on the way are made.
 
     ``mode``, ``uid`` and ``gid`` None: as the file has them now, else 0644 root:root.
-    ``beside``: the old file stays next to it, for the owner who edited it.
+    ``beside``: the old file stays next to it, for the owner who edited it; in /etc it always does.
     """
 
     path: str
