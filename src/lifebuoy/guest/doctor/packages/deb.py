@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 
 from ..change import FromPackage
 from ..mounting import run
@@ -44,6 +45,16 @@ class Member:
     uid: int
     gid: int
     folder: bool = False
+
+
+class Origin(str, Enum):  # noqa: UP042 - StrEnum is younger than Python 3.9
+    """Where the files of a package would come from."""
+
+    CACHE = "cache"
+    GIVEN = "given"
+    REPOSITORY = "repository"
+    UNLISTED = "unlisted"  # a repository can be asked, but the guest's lists do not have it
+    NOWHERE = "nowhere"
 
 
 @dataclass
@@ -81,10 +92,26 @@ class Sources:
                 yield path
         raise NoPackage(f"{wanted.package} {wanted.version} is in no source of the guest's")
 
+    def origin(self, wanted: FromPackage, tree: Tree) -> Origin:
+        """Where the files would be taken from; nothing is downloaded."""
+        if any(_is_whole(path, wanted) for path in self._cached(wanted, tree)):
+            return Origin.CACHE
+        if any(_is_whole(path, wanted) for path in self._given(wanted)):
+            return Origin.GIVEN
+        if not self.network or not apt.has_server(tree):
+            return Origin.NOWHERE
+        return Origin.REPOSITORY if apt.is_listed(wanted, tree) else Origin.UNLISTED
+
     def _near(self, wanted: FromPackage, tree: Tree) -> Iterator[str]:
+        yield from self._cached(wanted, tree)
+        yield from self._given(wanted)
+
+    def _cached(self, wanted: FromPackage, tree: Tree) -> Iterator[str]:
         cache = tree.resolve(CACHE)
         if cache is not None:
             yield from self._below(tree.here(cache), 0).get(wanted.package, ())
+
+    def _given(self, wanted: FromPackage) -> Iterator[str]:
         for folder in self.folders:
             yield from self._below(folder, MOST_DEEP).get(wanted.package, ())
 
@@ -124,6 +151,14 @@ def _is(path: str, wanted: FromPackage) -> bool:
         and fields.get("Version") == wanted.version
         and fields.get("Architecture") in (wanted.architecture, "all")
     )
+
+
+def _is_whole(path: str, wanted: FromPackage) -> bool:
+    """Whether it is that package, and every file that is wanted of it is what it should be."""
+    try:
+        return _is(path, wanted) and all(one.path for one in members(path, wanted))
+    except NoPackage:
+        return False
 
 
 @contextmanager
