@@ -43,8 +43,8 @@ out of the first that is whole: in the instance's own cache (`/var/cache/apt/arc
 you bring with `--packages`, a folder of `.deb` files in any depth, such as a mirror's, or an ISO
 such as an installer's; or from its own repositories, over the rescue system's network, unless
 `--offline`. With `--dry-run` each package is named with where it would come from; nothing is
-downloaded for that. A file is used only where its MD5 is that of the package database; where that has
-none, where it is the one that the package names itself. Links have none. Of the instance's
+downloaded for that. A file is used only where its MD5 is that of the package database; where that
+has none, where it is the one that the package names itself. Links have none. Of the instance's
 sources only servers are asked, and an unsigned one, or one that its keys have not signed, is as
 if it were not there, also where it says `trusted=yes`. What stood in a file of `/etc` that a repair
 writes stays beside it, as `NAME.before-RUN`.

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
+from ..formats import unitfile
 from ..model import Evidence, Finding, Link, Severity
 from ..packages import dpkg
 from ..patient import Patient
@@ -116,8 +117,12 @@ def examine(patient: Patient) -> Iterator[Finding]:
         for name in wanted:
             gone = [one for one in missing[name] if one not in known]
             wrong = [one for batch in altered[name] for one in batch.result() if one not in known]
+            edited = [one for one in wrong if _is_loaded_unit(patient, one)]
+            wrong = [one for one in wrong if one not in edited]
             if gone or wrong:
                 yield _finding(patient, name, gone, wrong)
+            if edited:
+                yield _edited(name, edited)
 
 
 def _wanted(patient: Patient, database: dpkg.Database) -> list[str]:
@@ -225,6 +230,31 @@ def _finding(patient: Patient, name: str, missing: list[str], altered: list[str]
         + tuple(Evidence(path, "as in the package", "other bytes") for path in altered[:5]),
         from_packages(patient, paths),
         (f"chroot the root, then: apt-get install --reinstall {name}",),
+    )
+
+
+def _is_loaded_unit(patient: Patient, path: str) -> bool:
+    """Whether it is a unit that systemd loads all the same: owners edit them in place."""
+    tree = patient.files
+    text = tree.text(path, unitfile.MOST_BYTES) if unitfile.is_unit(path) else None
+    if text is None or unitfile.fault(text, path):
+        return False
+    return all(map(tree.exists, unitfile.programs(text)))
+
+
+def _edited(name: str, paths: list[str]) -> Finding:
+    return Finding(
+        ID,
+        LINK,
+        Severity.NOTE,
+        f"units of the package {name} are not as in the package, such as {paths[0]}",
+        "systemd loads them; what their owner wrote there goes with the package's next update.",
+        tuple(Evidence(path, "as in the package", "other settings") for path in paths[:10]),
+        None,
+        (
+            f"to keep it: systemctl edit {paths[0].rpartition('/')[2]}; to have the package's own: "
+            f"chroot the root, then: apt-get install --reinstall {name}",
+        ),
     )
 
 
