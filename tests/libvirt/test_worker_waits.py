@@ -1,4 +1,7 @@
-"""A worker that is started before its database server waits for it, and can be told to stop."""
+"""A worker that is started before its database server waits for it, and can be told to stop.
+
+A command does not wait, also where the server's kernel answers and the server does not.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ def lifebuoy(postgres: Server, tmp_path: Path) -> Command:
     command = Command(f"test://{playing.play_host(tmp_path, 1)}", tmp_path)
     config = tmp_path / "CONFIG" / "lifebuoy" / "config.toml"
     config.parent.mkdir(parents=True)
-    config.write_text(f'database = "{postgres.create(f"late_{time.monotonic_ns()}")}"\n')
+    url = postgres.create(f"late_{time.monotonic_ns()}")
+    config.write_text(f'database = "{url}?connect_timeout=2"\n')
     return command
 
 
@@ -96,3 +100,12 @@ def test_a_worker_that_waits_ends_when_it_is_told_to_and_after_its_timeout(
         assert late.process.wait(30) == 6
         assert late.process.stderr is not None
         assert validated(late.process.stderr.read(), "error")["error"]["code"] == "database-trouble"
+
+
+def test_a_command_ends_where_the_server_answers_nobody(
+    lifebuoy: Command, postgres: Server
+) -> None:
+    with postgres.frozen():
+        error = lifebuoy("operations", "list", "--json").error()
+    assert (error["code"], error["exit_status"]) == ("database-trouble", 6)
+    assert lifebuoy("operations", "list").status == 0
