@@ -50,11 +50,12 @@ Files come back from Debian packages of the very version that the disk's package
 out of the first that is whole: in the instance's own cache (`/var/cache/apt/archives`); in what
 you bring with `--packages`, a folder of `.deb` files in any depth, such as a mirror's, or an ISO
 such as an installer's; or from its own repositories, over the rescue system's network, unless
-`--offline`. A file is used only where its MD5 is that of the package database; where that has
-none, where it is the one that the package names itself. Links have none. Of the instance's
+`--offline`. With `--dry-run` each package is named with where it would come from; nothing is
+downloaded for that. A file is used only where its MD5 is that of the package database; where that
+has none, where it is the one that the package names itself. Links have none. Of the instance's
 sources only servers are asked, and an unsigned one, or one that its keys have not signed, is as
-if it were not there, also where it says `trusted=yes`. A file of `/etc` that its owner edited
-stays beside the one that comes back.
+if it were not there, also where it says `trusted=yes`. What stood in a file of `/etc` that a repair
+writes stays beside it, as `NAME.before-RUN`.
 
 From the host, `lifebuoy repair NAME --packages DIR|ISO` works without any network: what is named
 becomes one ISO, is brought to the host through libvirt, and is put into the drive that held the

@@ -24,6 +24,7 @@ from lifebuoy.guest.doctor.formats import (
     pam,
     signature,
     sshdconfig,
+    unitfile,
 )
 from lifebuoy.guest.doctor.naming import plain
 from lifebuoy.guest.doctor.packages import dpkg
@@ -76,6 +77,8 @@ TEXT: dict[str, Callable[[str], object]] = {
     "pam": pam.parse,
     "sshd-config": sshdconfig.faults,
     "lvm-metadata": lvm.logical_volumes,
+    "unit-file": lambda text: unitfile.fault(text, "a.service"),
+    "unit-programs": unitfile.programs,
     "name": plain,
 }
 SHELL = ("menuentry", "{", "}", "'", '"', "$", "linux", "initrd", "search", "--fs-uuid", "set")

@@ -25,10 +25,11 @@ from .change import (
     WriteBlocks,
 )
 from .naming import plain
-from .packages import deb, dpkg
+from .packages import deb
 from .patient import Patient
 from .tree import Tree
 from .undo import Store, flush_folder, make_so, put_file, put_link, set_owner, state_of
+from .usr import canonical
 from .volume import Volume
 
 
@@ -132,7 +133,7 @@ class Applier:
             mode = old.st_mode & 0o7777 if mode is None else mode
             uid = old.st_uid if uid is None else uid
             gid = old.st_gid if gid is None else gid
-            if change.beside:
+            if change.beside or _is_edited(real or change.path, change.data, path):
                 self._keep_beside(finding, real or change.path, path)
         put_file(path, change.data, 0o644 if mode is None else mode, uid or 0, gid or 0)
 
@@ -146,7 +147,7 @@ class Applier:
 
     def _from_package(self, finding: str, change: FromPackage) -> None:
         """From the first package that is whole; what one lacks or has damaged, from the next."""
-        left = {dpkg.canonical(path) for path in change.paths}
+        left = {canonical(path, change.usr) for path in change.paths}
         damaged: list[str] = []
         for archive in self._archives(change, damaged):
             wanted = replace(change, paths=tuple(sorted(left)))
@@ -171,7 +172,7 @@ class Applier:
             self._make_folder(finding, folder)
             return
         path = self._place(finding, member.path)
-        if _is_edited(member, path):
+        if _is_edited(member.path, member.data, path):
             self._keep_beside(finding, member.path, path)
         self._keep(finding, member.path, path)
         if member.link:
@@ -215,11 +216,11 @@ class Applier:
             raise CannotApply(f"{change.argv[0]}: {words[-1] if words else done.returncode}")
 
 
-def _is_edited(member: deb.Member, path: Path) -> bool:
-    """Whether there is something of the owner's where a file of the configuration comes back."""
-    if not member.path.startswith("/etc/") or path.is_symlink() or not path.is_file():
+def _is_edited(shown: str, data: bytes, path: Path) -> bool:
+    """Whether there is something of the owner's where a file of the configuration is written."""
+    if not shown.startswith("/etc/") or path.is_symlink() or not path.is_file():
         return False
-    return path.stat().st_size > 0 and path.read_bytes() != member.data
+    return path.stat().st_size > 0 and path.read_bytes() != data
 
 
 def plain_folder(root: str, folder: str) -> bool:

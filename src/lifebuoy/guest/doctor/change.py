@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Union
 
+from .usr import Usr
+
 
 @dataclass(frozen=True)
 class PutFile:
     """The file ``path`` of the guest gets this content; folders on the way are made.
 
     ``mode``, ``uid`` and ``gid`` None: as the file has them now, else 0644 root:root.
-    ``beside``: the old file stays next to it, for the owner who edited it.
+    ``beside``: the old file stays next to it, for the owner who edited it; in /etc it always does.
     """
 
     path: str
@@ -102,7 +104,8 @@ class RunOutside:
 class FromPackage:
     """Files come back from the package, in the version that the guest's database names.
 
-    ``digests`` are the MD5 sums that the database has for regular files; links have none.
+    ``digests`` are the MD5 sums that the database has for regular files; links have none. ``usr``
+    is how the paths are called.
     """
 
     package: str
@@ -110,6 +113,7 @@ class FromPackage:
     architecture: str
     paths: Sequence[str]
     digests: Mapping[str, str]
+    usr: Usr = Usr.MERGED
 
 
 Change = Union[  # noqa: UP007 - evaluated by Python 3.9

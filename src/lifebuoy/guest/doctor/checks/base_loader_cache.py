@@ -76,7 +76,6 @@ def _preload(patient: Patient, text: str) -> Iterator[Finding]:
     wrong = [*missing, *broken]
     kept = [one for one in names if one not in wrong]
     data = "".join(f"{one}\n" for one in kept).encode()
-    change: Change = PutFile(PRELOAD, data, beside=True) if kept else Remove(PRELOAD)
     yield Finding(
         ID,
         LINK,
@@ -84,7 +83,7 @@ def _preload(patient: Patient, text: str) -> Iterator[Finding]:
         f"{PRELOAD} names {wrong[0]}, which is {'missing' if missing else 'no library'}",
         "Every program that starts is to load it first, and complains or fails.",
         tuple(Evidence(PRELOAD, "a library that exists", one) for one in wrong),
-        Repair("leave it out", (change,)),
+        Repair("leave it out", (PutFile(PRELOAD, data, beside=True),)),
     )
 
 

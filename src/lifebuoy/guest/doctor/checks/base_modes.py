@@ -10,6 +10,7 @@ from ..change import SetMode
 from ..model import Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
+from ..usr import Usr, shape
 
 ID = "base-modes"
 LINK = Link.BASE_SYSTEM
@@ -53,11 +54,18 @@ _RULES = (
     Rule("/lib64/ld-linux-x86-64.so.2", 0o555, 0o022, 0o755, stops=True),
     Rule("/run", 0o555, 0o022, 0o755),
 )
+#: what is in /usr everywhere else
+_SPLIT_RULES = (
+    *(Rule(path, 0o555, 0o022, 0o755) for path in ("/bin", "/sbin", "/lib", "/lib64")),
+    Rule("/lib/x86_64-linux-gnu", 0o555, 0o022, 0o755),
+    Rule("/bin/su", 0o4100, 0o022, 0o4755),
+)
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
     """A finding for each path that is otherwise."""
-    for rule in _RULES:
+    split = _SPLIT_RULES if shape(patient.files) is Usr.SPLIT else ()
+    for rule in (*_RULES, *split):
         found = patient.files.stat(rule.path)
         if found is None:
             continue
@@ -74,7 +82,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
 def _as_overridden(patient: Patient, rule: Rule, mode: int) -> bool:
     """Whether the owner told dpkg to give it this mode; not where nobody could run it then."""
     database = dpkg.database(patient)
-    override = database.overrides.get(dpkg.canonical(rule.path)) if database else None
+    override = database.overrides.get(database.canonical(rule.path)) if database else None
     return override is not None and override.mode == mode and not (rule.stops and not mode & 0o111)
 
 

@@ -9,28 +9,35 @@ from ..change import MakeLink
 from ..model import Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 from ..restoring import from_packages
+from ..usr import Usr, shape
+from . import base_merged_usr
 
 ID = "init-program"
 LINK = Link.INIT
 TITLE = "/sbin/init leads to a program that can be run"
 READS = "/sbin/init, /lib/systemd/systemd"
 NEEDS_ROOT = True
-SYSTEMD = "/usr/lib/systemd/systemd"
+#: as they are called on a merged and on a split system
+_PROGRAMS = {
+    Usr.MERGED: ("/usr/sbin/init", "/usr/lib/systemd/systemd"),
+    Usr.SPLIT: ("/sbin/init", "/lib/systemd/systemd"),
+}
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
     """One finding at most."""
     tree = patient.files
-    if not tree.is_folder("/sbin"):
-        return  # the links of a merged /usr have a check of their own
+    if "sbin" in base_merged_usr.gone(patient):
+        return
     found = tree.stat("/sbin/init")
     if found is not None and stat.S_ISREG(found.st_mode) and found.st_mode & 0o111:
         return
-    missing = [path for path in ("/usr/sbin/init", SYSTEMD) if tree.lstat(path) is None]
+    programs = _PROGRAMS[shape(tree)]
+    missing = [path for path in programs if tree.lstat(path) is None]
     repair = None
     if found is None:
-        repair = from_packages(patient, missing or ["/usr/sbin/init", SYSTEMD])
-        if repair is None and tree.is_file(SYSTEMD):
+        repair = from_packages(patient, missing or programs)
+        if repair is None and tree.is_file(programs[1]):
             repair = Repair("link it to systemd", (MakeLink("/sbin/init", "/lib/systemd/systemd"),))
     state = "missing" if found is None else "there, but no program that can be run"
     yield Finding(
@@ -40,6 +47,6 @@ def examine(patient: Patient) -> Iterator[Finding]:
         f"/sbin/init is {state}",
         "The initramfs or the kernel finds nothing to hand over to, and panics.",
         (Evidence("/sbin/init", "a program, or a link to one", state),),
-        repair or from_packages(patient, ["/usr/sbin/init", SYSTEMD]),
+        repair or from_packages(patient, programs),
         ("put back the packages systemd and systemd-sysv",),
     )

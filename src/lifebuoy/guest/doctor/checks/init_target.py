@@ -53,9 +53,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 
 def _goal(patient: Patient) -> str:
-    real = patient.files.resolve(OWN) or patient.files.resolve(
-        "/usr/lib/systemd/system/default.target"
-    )
+    tree = patient.files
+    real = tree.resolve(OWN) or tree.resolve(units.found(tree, "default.target"))
     return (real or "").rpartition("/")[2]
 
 

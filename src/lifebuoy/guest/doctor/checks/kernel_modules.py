@@ -100,7 +100,7 @@ def _gone(patient: Patient, version: str, folder: str) -> Finding:
     database = dpkg.database(patient)
     repair = None
     if database is not None:
-        inside = f"/usr{folder}/"
+        inside = f"{database.canonical(folder)}/"
         paths = [
             path
             for name in database.packages

@@ -61,7 +61,8 @@ def _finding(patient: Patient, kind: str, seen: str, found: str) -> Finding:
         summary = f"put the backup {source} in its place{_warning(kind, text)}"
         repair = Repair(summary, (_put(patient, kind, source, text),))
     elif kind in _LEAST:
-        repair = Repair("write one with root alone", (PutFile(path, _LEAST[kind].encode()),))
+        least = PutFile(path, _LEAST[kind].encode(), beside=_has_content(patient, path))
+        repair = Repair("write one with root alone", (least,))
     return Finding(
         ID,
         LINK,
@@ -92,7 +93,12 @@ def _put(patient: Patient, kind: str, source: str, text: str) -> PutFile:
                 gid = int(number) if number.isdigit() else _SHADOW_GROUP
     mode = _MODES[kind] if kind != "shadow" or gid else 0o600
     data = text.encode("utf-8", "surrogateescape")
-    return PutFile(f"/etc/{kind}", data, mode, 0, gid)
+    path = f"/etc/{kind}"
+    return PutFile(path, data, mode, 0, gid, beside=_has_content(patient, path))
+
+
+def _has_content(patient: Patient, path: str) -> bool:
+    return bool((patient.files.text(path) or "").strip("\0\n \t"))
 
 
 def _malformed(patient: Patient, kind: str, text: str) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 
+from .. import units
 from ..change import RunOutside, SetMode
 from ..model import Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
@@ -43,8 +44,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
 def _made_at_boot(patient: Patient) -> bool:
     """Systems whose own service makes the keys."""
     names = ("sshd-keygen.target", "sshd-keygen@.service", "sshdgenkeys.service", "sshd.init")
-    folder = "/usr/lib/systemd/system"
-    if any(patient.files.exists(f"{folder}/{name}") for name in names):
+    if any(units.found(patient.files, name) for name in names):
         return True
     return patient.files.exists("/etc/alpine-release") or patient.files.exists(
         "/etc/cloud/cloud.cfg"
