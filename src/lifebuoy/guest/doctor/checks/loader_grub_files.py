@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from .. import grub
 from ..change import Change, PutFile
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..distribution import Family
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "loader-grub-files"
@@ -14,6 +15,7 @@ LINK = Link.BOOT_LOADER
 TITLE = "GRUB finds its modules in /boot"
 READS = "/boot/grub/i386-pc or x86_64-efi, /usr/lib/grub"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 _NEEDED = ("normal.mod", "linux.mod", "boot.mod", "test.mod", "moddep.lst", "command.lst", "fs.lst")
 
 
@@ -24,7 +26,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     place = f"{grub.folder(patient)}/{grub.platform(patient)}"
     tree = patient.files
     if patient.firmware == "uefi" and not tree.exists(place) and _built_in(patient):
-        return  # a signed GRUB holds its modules; systems of the rpm family have no folder at all
+        return  # a signed GRUB holds its modules; where packages bring it there is no folder
     names = set(tree.names(place))
     packaged = f"/usr/lib/grub/{grub.platform(patient)}"
     source = {name for name in tree.names(packaged) if name.endswith((".mod", ".lst"))}
@@ -46,7 +48,10 @@ def examine(patient: Patient) -> Iterator[Finding]:
         "GRUB starts, does not find them and stops at its rescue prompt.",
         tuple(Evidence(f"{place}/{name}", "GRUB's file", "missing") for name in wrong[:5]),
         _repair(patient, set(wrong)),
-        (f"copy them from /usr/lib/grub/{grub.platform(patient)}, or run grub-install",),
+        (
+            f"copy them from /usr/lib/grub/{grub.platform(patient)}, or: "
+            + patient.distribution.commands.grub_bios,
+        ),
     )
 
 
@@ -55,7 +60,7 @@ def _version(patient: Patient, place: str) -> str:
 
 
 def _built_in(patient: Patient) -> bool:
-    return patient.files.exists("/etc/redhat-release")
+    return patient.distribution.family is Family.RPM
 
 
 def _is_empty(patient: Patient, path: str) -> bool:
