@@ -53,7 +53,8 @@ def get(base: Path, wanted: Shape, progress: Progress) -> Path:
     Needs root, for owners of files and a loop device. Raises BuildFailed.
     """
     folder = Path(shape.__path__[0])
-    sources = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
+    names = [path for path in sorted(folder.glob("*.py")) if path.stem != "faults"]
+    sources = [path.read_text(encoding="utf-8") for path in names]
     ready = parts.get(base, progress)
 
     def build(entry: Path) -> None:

@@ -88,7 +88,8 @@ FAULTS = {
         BIOS - EXTLINUX,
     ),
     "grub_modules_gone": Fault('rm -r "$ROOT$GRUB/i386-pc"', "loader-grub-files", BIOS - EXTLINUX),
-    "grub_cfg_gone": Fault('rm "$ROOT$CONFIG"', "loader-grub-config", GRUB),
+    "grub_cfg_gone": Fault('rm "$ROOT$CONFIG"', "loader-grub-config", GRUB - {Shape.EL8_UEFI}),
+    "grub_cfg_of_esp_gone": Fault('rm "$ROOT$CONFIG"', "loader-efi", frozenset({Shape.EL8_UEFI})),
     "grub_cfg_empty": Fault(': >"$ROOT$CONFIG"', "loader-grub-config", GRUB - {Shape.EL8_UEFI}),
     "grub_cfg_wrong_uuid": Fault(
         f"sed -i -E 's/(--fs-uuid --set=[a-z]+) .*/\\1 {WRONG}/' \"$ROOT$CONFIG\"",
@@ -166,6 +167,13 @@ FAULTS = {
         f'mkdir "$ROOT/data"\necho "UUID={WRONG} /data ext4 defaults 0 2" >>"$ROOT/etc/fstab"',
         "root-fstab",
         EVERY,
+        boots_on=EXTLINUX,
+    ),
+    "fstab_wrong_boot": Fault(
+        f"grep -q ' /boot ' \"$ROOT/etc/fstab\" || grep -q '\t/boot\t' \"$ROOT/etc/fstab\"\n"
+        f"sed -i -E 's#^UUID=\\S+(\\s+/boot\\s)#UUID={WRONG}\\1#' \"$ROOT/etc/fstab\"",
+        "root-fstab",
+        EVERY - {Shape.ARCH_GRUB},
         boots_on=EXTLINUX,
     ),
     "fstab_malformed": Fault('echo "/data ext4" >>"$ROOT/etc/fstab"', "root-fstab", EVERY, EVERY),

@@ -37,8 +37,7 @@ _DAY = int(os.environ["LIFEBUOY_TEST_DAY"])
 
 def broken(doctor: Doctor, shape: Shape, *faults: Fault) -> Doctor:
     variables = "".join(f"{name}='{value}'\n" for name, value in names(shape).items())
-    for fault in faults:
-        native.change(doctor.disk, variables + fault.commands)
+    native.change(doctor.disk, variables + "\n".join(fault.commands for fault in faults))
     return doctor
 
 

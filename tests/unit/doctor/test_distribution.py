@@ -62,7 +62,7 @@ def test_a_system_without_a_name_is_known_by_its_package_manager(
 
 
 def test_every_family_has_words_of_its_own_and_leaves_nothing_to_fill_in(tmp_path: Path) -> None:
-    for number, name in enumerate(("debian", "fedora", "alpine", "arch", "other")):
+    for number, name in enumerate(("debian", "fedora", "suse", "alpine", "arch", "other")):
         folder = tmp_path / str(number)
         folder.mkdir()
         found = distribution.of(system(folder, f"ID={name}\n"))

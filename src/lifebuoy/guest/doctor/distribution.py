@@ -47,6 +47,31 @@ class Distribution:
     initramfs_pattern: str
     commands: Commands
 
+    @property
+    def has_dpkg(self) -> bool:
+        """Whether its package database is one that the doctor reads."""
+        return self.family is Family.DEBIAN
+
+    @property
+    def grub_folder(self) -> str:
+        """Where GRUB's files are, where none is there to tell."""
+        return "/boot/grub2" if self.family is Family.RPM else "/boot/grub"
+
+    @property
+    def packaged_grub(self) -> bool:
+        """Whether GRUB for UEFI comes whole from a package: signed, modules and blscfg in it."""
+        return self.family is Family.RPM
+
+    @property
+    def keys_by_group(self) -> bool:
+        """Whether SSH host keys may be readable by a group of their own, ssh_keys."""
+        return self.family is Family.RPM
+
+    @property
+    def common_pam(self) -> bool:
+        """Whether PAM's services share the files of pam-auth-update."""
+        return self.family is Family.DEBIAN
+
     def initramfs_name(self, version: str) -> str:
         """What the initramfs of ``vmlinuz-VERSION`` is called in /boot."""
         return self.initramfs_pattern.replace("{version}", version)

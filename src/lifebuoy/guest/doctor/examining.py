@@ -12,7 +12,6 @@ from types import FrameType
 
 from . import selinux
 from .checks import registry
-from .distribution import Family
 from .model import Check, Dpkg, Finding, Health, Link, LinkReport, Severity
 from .patient import Patient
 
@@ -58,7 +57,7 @@ def _is_applicable(check: Check, patient: Patient) -> bool:
     """Whether the system has what the check is about."""
     if check.DPKG is not Dpkg.NEEDED or patient.tree is None:
         return True
-    return patient.distribution.family is Family.DEBIAN
+    return patient.distribution.has_dpkg
 
 
 def timings(patient: Patient) -> list[tuple[str, float]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from . import syslinux, systemd_boot
 from .change import Change, PutFile, WriteBlocks
 from .disk import Disk
-from .distribution import Family
 from .formats import gpt, grubcore
 from .kernels import kernels
 from .model import Repair
@@ -38,7 +37,7 @@ def folder(patient: Patient) -> str:
         return "/boot/grub2"
     if tree.is_folder("/boot/grub"):
         return "/boot/grub"
-    return "/boot/grub2" if patient.distribution.family is Family.RPM else "/boot/grub"
+    return patient.distribution.grub_folder
 
 
 def config_path(patient: Patient) -> str:
@@ -66,8 +65,8 @@ def reads_entries(patient: Patient) -> bool:
         return "blscfg" in text
     if not any(name.endswith(".conf") for name in tree.names(ENTRIES)):
         return False
-    signed = patient.firmware == "uefi" and patient.distribution.family is Family.RPM
-    return signed or tree.is_file(f"{folder(patient)}/{platform(patient)}/blscfg.mod")
+    packaged = patient.firmware == "uefi" and patient.distribution.packaged_grub
+    return packaged or tree.is_file(f"{folder(patient)}/{platform(patient)}/blscfg.mod")
 
 
 def platform(patient: Patient) -> str:

@@ -221,13 +221,15 @@ def _repair(
 
 def _written(patient: Patient, menu: _Menu, old: _Entry | None, kernel: Kernel) -> Change | None:
     """The entry of this kernel, in place of the old one; None where the loader cannot reach it."""
-    by_systemd = not menu.folder.startswith(grub.ENTRIES) or not grub.used(patient)
-    if by_systemd and patient.boot is None:
-        return None
+    folder = menu.folder
+    if not grub.used(patient) and patient.esp_folder != "/boot":
+        if patient.boot is None or (old is not None and old.place != "/boot"):
+            return None
+        folder = grub.ENTRIES  # entries lie on the volume that they lead to
     machine = (patient.files.text("/etc/machine-id", 64) or "").strip()
     known = re.fullmatch(r"[0-9a-f]{32}", machine)
     name = f"{machine}-{kernel.release}" if known else kernel.version
-    path = old.path if old is not None else f"{menu.folder}/{name}.conf"
+    path = old.path if old is not None else f"{folder}/{name}.conf"
     title = old.content.title if old is not None else ""
     lines = [
         f"title {title or f'Linux {kernel.release}'}",

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from .. import grub
 from ..change import Change, PutFile
-from ..distribution import Family
 from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
@@ -25,7 +24,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
         return
     place = f"{grub.folder(patient)}/{grub.platform(patient)}"
     tree = patient.files
-    if patient.firmware == "uefi" and not tree.exists(place) and _built_in(patient):
+    whole = patient.firmware == "uefi" and patient.distribution.packaged_grub
+    if whole and not tree.exists(place):
         return  # a signed GRUB holds its modules; where packages bring it there is no folder
     names = set(tree.names(place))
     packaged = f"/usr/lib/grub/{grub.platform(patient)}"
@@ -57,10 +57,6 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 def _version(patient: Patient, place: str) -> str:
     return grub.version_of(patient.files.text(f"{place}/modinfo.sh"))
-
-
-def _built_in(patient: Patient) -> bool:
-    return patient.distribution.family is Family.RPM
 
 
 def _is_empty(patient: Patient, path: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..change import Change, PutFile
-from ..distribution import Family
 from ..formats import pam
 from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
@@ -78,17 +77,12 @@ def _missing_files(patient: Patient) -> list[str]:
     wanted = ["login"] if tree.exists("/bin/login") else []
     if tree.exists("/usr/sbin/sshd"):
         wanted.append("sshd")
-    if _has_common(patient):
+    if patient.distribution.common_pam:
         wanted += _COMMON
     for service in ("login", "sshd"):
         wanted += [rule.module for _, rule in _rules(patient, service) if rule.include]
     names = list(dict.fromkeys(wanted))
     return [one for one in names if not _is_there(patient, one)]
-
-
-def _has_common(patient: Patient) -> bool:
-    """Whether the services share Debian's files."""
-    return patient.distribution.family is Family.DEBIAN
 
 
 def _is_there(patient: Patient, name: str) -> bool:
@@ -127,7 +121,7 @@ def _files(patient: Patient, missing: list[str]) -> Finding:
     changes: list[Change] = []
     packaged = []
     for name in missing:
-        if name in _DEFAULTS and _has_common(patient):
+        if name in _DEFAULTS and patient.distribution.common_pam:
             text = f"# by Lifebuoy's doctor; pam-auth-update writes it anew\n{_DEFAULTS[name]}"
             changes.append(PutFile(f"/etc/pam.d/{name}", text.encode()))
         else:

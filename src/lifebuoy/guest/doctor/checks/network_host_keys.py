@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from .. import openrc
 from ..change import RunOutside, SetMode
-from ..distribution import Family
 from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
@@ -38,8 +37,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         found = tree.stat(path)
         assert found is not None
         mode = stat.S_IMODE(found.st_mode)
-        # the rpm family's sshd may read them by a group of its own, ssh_keys
-        grouped = found.st_gid != 0 and patient.distribution.family is Family.RPM
+        grouped = found.st_gid != 0 and patient.distribution.keys_by_group
         allowed = 0o640 if grouped else 0o600
         if mode & ~0o700 & ~allowed or found.st_uid != 0:
             yield _open(path, mode, found.st_uid)
