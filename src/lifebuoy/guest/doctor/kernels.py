@@ -10,6 +10,7 @@ from .tree import Tree
 
 _KERNEL = re.compile(r"^(?:vmlinuz|vmlinux|bzImage|kernel)-(.+)$")
 _NOT = re.compile(r"(\.old|\.bak|\.dpkg-\w+|\.sig|\.hmac|~|rescue-[0-9a-f]{32}.*)$")
+RESCUE = "-rescue-"  # in the name of Fedora's, which is made once and never updated
 _RELEASE = re.compile(rb"[0-9][0-9A-Za-z._+~-]{0,120}")
 _VERSION_POINTER = 0x20E  # kernel_version of docs.kernel.org/arch/x86/boot.html
 _HEAD = 1 << 16

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .. import grub
 from ..change import PutFile
 from ..formats import bls
-from ..kernels import Kernel, kernels, kind, module_versions
+from ..kernels import RESCUE, Kernel, kernels, kind, module_versions
 from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
@@ -20,8 +20,6 @@ TITLE = "a kernel is in /boot, and whole"
 READS = "/boot/vmlinuz-*, /usr/lib/modules/VERSION/vmlinuz, the package database"
 NEEDS_ROOT = True
 DPKG = Dpkg.REPAIRS
-
-_RESCUE = "-rescue-"  # Fedora's, made once and never updated
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -41,14 +39,14 @@ def _elsewhere(patient: Patient) -> bool:
     place = patient.esp_folder
     if place and any(name.endswith(".efi") for name in tree.names(f"{place}/EFI/Linux")):
         return True
-    if any(name.startswith("vmlinu") and _RESCUE not in name for name in tree.names("/boot")):
+    if any(name.startswith("vmlinu") and RESCUE not in name for name in tree.names("/boot")):
         return True
     named = [
         f"{volume}{bls.parse(tree.text(f'{folder}/{name}', 65536) or '').linux}"
         for volume, folder in (("/boot", grub.ENTRIES), (place, f"{place}/loader/entries"))
         for name in tree.names(folder)[:200]
     ]
-    return any(tree.is_file(path) for path in named if _RESCUE not in path)
+    return any(tree.is_file(path) for path in named if RESCUE not in path)
 
 
 def _kept(patient: Patient, path: str) -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .. import grub, systemd_boot
 from ..change import Change, PutFile, Remove
 from ..formats import bls, grubcfg
-from ..kernels import Kernel, kernels, order
+from ..kernels import RESCUE, Kernel, kernels, order
 from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
@@ -76,7 +76,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
     good = [one for one in menu.entries if not faults[one.path]]
     if fault is None or (menu.default is None and good):
         return
-    if fault.stale and not there and not good:
+    usual = [one for one in good if RESCUE not in one.content.linux]
+    if fault.stale and not there and not usual:
         return  # a kernel comes back first, then this looks again
     yield Finding(
         ID,
@@ -85,7 +86,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         f"the default entry {wrong.path} {fault.seen}",
         "The boot loader has nothing to start, or starts what cannot find its root.",
         (Evidence(wrong.path, fault.expected, fault.found),),
-        _repair(patient, menu, wrong, fault, good),
+        _repair(patient, menu, wrong, fault, usual),
         _by_hand(patient),
     )
 
