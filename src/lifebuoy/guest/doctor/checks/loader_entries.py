@@ -109,8 +109,8 @@ def _of_grub(patient: Patient) -> _Menu:
     named = [one for one in entries if saved in (one.name, one.content.title)]
     if saved.isascii() and saved.isdigit():
         named += entries[int(saved[:4]) :]
-    default = next(iter([*named, *entries]), None)
     others = any(one.linux for one in grubcfg.parse(config).entries)
+    default = next(iter([*named, *([] if others else entries)]), None)
     return _Menu(grub.ENTRIES, entries, default, variables, others)
 
 
