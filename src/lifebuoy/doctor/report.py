@@ -131,6 +131,7 @@ class LinkReport(_Strict):
     health: Health
     findings: Annotated[tuple[Finding, ...], Field(max_length=_MOST_FINDINGS), FailFast()]
     unfinished: Annotated[tuple[Text, ...], Field(max_length=100), FailFast()]
+    not_applicable: Annotated[tuple[Id, ...], Field(max_length=100), FailFast()] = ()
 
     @model_validator(mode="after")
     def _agrees(self) -> LinkReport:
@@ -162,6 +163,7 @@ class Report(_Strict):
     version: Literal[1] = Field(alias="schema")
     headline: Id | None
     system: Text
+    family: Literal["debian", "rpm", "alpine", "arch", "other"] = "other"
     root: Text
     firmware: Literal["bios", "uefi"]
     disks: Annotated[tuple[Text, ...], Field(max_length=256), FailFast()]

@@ -18,6 +18,7 @@ from .change import (
     MakeFolder,
     MakeLink,
     PutFile,
+    Relabel,
     Remove,
     RunInside,
     RunOutside,
@@ -75,6 +76,8 @@ class Applier:
             path = self._existing(change.path)
             self._keep(finding, self._tree.resolve(change.path) or change.path, path)
             set_owner(path, change.mode, change.uid, change.gid)
+        elif isinstance(change, Relabel):
+            self._put(finding, PutFile(change.path, b""))
         elif isinstance(change, Remove):
             path = self._place(finding, change.path)
             self._keep(finding, change.path, path)
@@ -204,7 +207,7 @@ class Applier:
                     mounting.run(["mount", "--rbind", f"/{folder}", self._tree.here(real)])
                     mounted.append(self._tree.here(real))
             for folder, place in self._tree.places.items():
-                if folder != "/" and os.path.ismount(place) and plain_folder(root, folder):
+                if folder != "/" and plain_folder(root, folder):
                     mounting.run(["mount", "--bind", place, root + folder])
                     mounted.append(root + folder)
             done = mounting.run(["chroot", root, *change.argv], change.timeout_s)

@@ -101,6 +101,13 @@ class RunOutside:
 
 
 @dataclass(frozen=True)
+class Relabel:
+    """SELinux labels every file at the next start; ``path`` is the mark that asks for it."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class FromPackage:
     """Files come back from the package, in the version that the guest's database names.
 
@@ -126,5 +133,6 @@ Change = Union[  # noqa: UP007 - evaluated by Python 3.9
     CheckFileSystem,
     RunInside,
     RunOutside,
+    Relabel,
     FromPackage,
 ]

@@ -142,7 +142,13 @@ def _list(*, as_json: bool) -> int:
     checks = registry()
     if as_json:
         rows = [
-            {"id": one.ID, "link": one.LINK.value, "title": one.TITLE, "reads": one.READS}
+            {
+                "id": one.ID,
+                "link": one.LINK.value,
+                "title": one.TITLE,
+                "reads": one.READS,
+                "dpkg": one.DPKG.value,
+            }
             for one in checks
         ]
         print(json.dumps({"schema": report.SCHEMA, "checks": rows}, indent=2))

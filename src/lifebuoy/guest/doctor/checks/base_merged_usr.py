@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..change import MakeLink
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 from ..usr import NAMES, Usr, shape
 
@@ -14,6 +14,7 @@ LINK = Link.BASE_SYSTEM
 TITLE = "/bin, /sbin, /lib and /lib64 lead to the programs and libraries"
 READS = "the names in / and /usr"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 
 
 def gone(patient: Patient) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..change import SetMode
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
 from ..usr import Usr, shape
@@ -17,6 +17,7 @@ LINK = Link.BASE_SYSTEM
 TITLE = "owner and mode of /, /usr, /etc, /tmp, sudo, the password files are right"
 READS = "owner and mode of these, dpkg's statoverride"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ _RULES = (
     Rule("/sbin/agetty", 0o100, 0o022, 0o755, stops=True),
     Rule("/lib/systemd/systemd", 0o500, 0o022, 0o755, stops=True),
     Rule("/lib64/ld-linux-x86-64.so.2", 0o555, 0o022, 0o755, stops=True),
+    Rule("/lib/ld-musl-x86_64.so.1", 0o555, 0o022, 0o755, stops=True),
     Rule("/run", 0o555, 0o022, 0o755),
 )
 #: what is in /usr everywhere else
@@ -90,7 +92,7 @@ def _finding(patient: Patient, rule: Rule, mode: int, uid: int, gid: int) -> Fin
     group = gid if rule.path == "/etc/shadow" and uid == 0 else 0
     # root may pass everywhere, but runs only what somebody may run
     locked = rule.stops and not mode & 0o111
-    usual = rule.usual
+    usual = patient.distribution.shadow_mode if rule.path == "/etc/shadow" else rule.usual
     return Finding(
         ID,
         LINK,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from ..formats import unitfile
-from ..model import Evidence, Finding, Link, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Severity
 from ..packages import dpkg
 from ..patient import Patient
 from ..restoring import from_packages
@@ -21,6 +21,7 @@ LINK = Link.BASE_SYSTEM
 TITLE = "the files of the packages that a boot needs are there, unaltered"
 READS = "/var/lib/dpkg/info, diversions, and every file of the essential packages"
 NEEDS_ROOT = True
+DPKG = Dpkg.NEEDED
 MOST_HASHED = 1 << 30
 CHUNK = 1 << 20
 READERS = 3
