@@ -6,7 +6,6 @@ changed with it. Modules are compressed as the distribution compresses them.
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import lzma
 import struct
@@ -37,7 +36,6 @@ COMPRESSED: Mapping[str, Callable[[bytes], bytes]] = {
     ".xz": xz,
     ".zst": zstd,
     ".gz": lambda data: gzip.compress(data, 1, mtime=0),
-    ".bz2": bz2.compress,
 }
 
 
