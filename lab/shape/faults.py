@@ -56,7 +56,7 @@ def names(shape: Shape) -> dict[str, str]:
     return {
         "KERNEL": f"/boot/vmlinuz-{kernel}",
         "INITRAMFS": f"/boot/{image}",
-        "MODULES": f"/lib/modules/{release}",
+        "MODULES": f"{'' if of_alpine else '/usr'}/lib/modules/{release}",
         "GRUB": grub,
         "CONFIG": f"{config}/grub.cfg",
         "ENVIRONMENT": f"{config}/grubenv",
