@@ -7,7 +7,7 @@ packages have it, the spec of openssh (ssh_keys until Fedora 38), selinux(8).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.shape import common, disk, kernel
@@ -65,18 +65,7 @@ EL8 = Variant(
     options=True,
     boot_kind="xfs",
 )
-EL8_UEFI = Variant(
-    name="almalinux",
-    title="AlmaLinux 8.10 (Cerulean Leopard)",
-    like="rhel centos fedora",
-    folder="almalinux",
-    release="4.18.0-553.el8_10.x86_64",
-    database="/var/lib/rpm",
-    uefi=True,
-    unified=False,
-    options=True,
-    boot_kind="xfs",
-)
+EL8_UEFI = replace(EL8, uefi=True, unified=False)
 
 
 def build(target: Path, parts: Parts, variant: Variant) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from lifebuoy.doctor import bootlog, screen
 from lifebuoy.doctor.evidence import Evidence, weighed
@@ -25,6 +26,9 @@ class ScreenFound(StrEnum):
     OFF = "off"
     NONE = "none"
     OUT_OF_REACH = "out-of-reach"
+
+
+_NOTHING: Final = frozenset({ScreenFound.OFF, ScreenFound.NONE, ScreenFound.OUT_OF_REACH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,10 @@ def diagnose(host: Host, name: str) -> Diagnosis:
         NotFound: there is nothing to read, and why.
     """
     domain = host.domain(name)
-    path = inspect(domain.xml(live=domain.active)).serial_log
-    look = look_at_screen(domain)
+    active = domain.active
+    traits = inspect(domain.xml(live=active))
+    path = traits.serial_log
+    look = _look_at_screen(domain, active=active, has_video=traits.has_video)
     on_screen = bootlog.read(look.screen.text.encode()) if look.screen.text else None
     on_serial = None
     try:
@@ -67,15 +73,12 @@ def diagnose(host: Host, name: str) -> Diagnosis:
     return Diagnosis(path, look, weighed(on_serial, on_screen))
 
 
-_NOTHING = frozenset({ScreenFound.OFF, ScreenFound.NONE, ScreenFound.OUT_OF_REACH})
-
-
-def look_at_screen(domain: Domain) -> ScreenLook:
+def _look_at_screen(domain: Domain, *, active: bool, has_video: bool) -> ScreenLook:
     """What its screen shows now."""
     nothing = Screen(ScreenState.BLANK)
-    if not inspect(domain.xml(live=domain.active)).has_video:
+    if not has_video:
         return ScreenLook(ScreenFound.NONE, nothing)
-    if not domain.active:
+    if not active:
         return ScreenLook(ScreenFound.OFF, nothing)
     try:
         seen = screen.read(domain.screenshot())
