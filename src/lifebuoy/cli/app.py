@@ -29,6 +29,7 @@ from lifebuoy.cli import (
     repair,
     rescue,
     screen,
+    serve,
     ssh,
     worker,
 )
@@ -118,6 +119,6 @@ app.add_typer(account.app, name="account")
 app.add_typer(api_key.app, name="api-key")
 for module in (
     *(audit, events, instances, power, console, screen, bootlog),
-    *(diagnose, doctor, repair, ssh, worker),
+    *(diagnose, doctor, repair, ssh, worker, serve),
 ):
     module.register(app)

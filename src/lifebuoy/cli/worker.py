@@ -75,7 +75,7 @@ def worker(
     opened = durable.OnRecord(session)
     try:
         at_work = Worker(
-            opened.engine, hosts, _name(), parallel, tell.operation, tell.seen, tell.worker
+            opened.engine, hosts, worker_name(), parallel, tell.operation, tell.seen, tell.worker
         )
         with _stopped_by_signals(tell) as stop, hosts:
             at_work.serve(stop)
@@ -143,5 +143,6 @@ def _stopped_by_signals(tell: _Teller) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _name() -> str:
+def worker_name() -> str:
+    """What a worker in this process is called, on record."""
     return f"worker {os.getpid()} on {socket.gethostname()}"

@@ -118,6 +118,11 @@ class Worker:
             self._collect()
             time.sleep(_WAITING_S / 5)
 
+    def look_after(self, record: Record, task: Task) -> None:
+        """See to the end of an operation that this process has begun by itself; from any thread."""
+        self.told(Served(record, "begins"))
+        self._underway.append(_Underway(record, task, self.clock()))
+
     def _missed_database(self, error: DatabaseTrouble) -> None:
         _log.warning("database_out_of_reach", error=error.message)
         if not self._out_of_reach:

@@ -1,0 +1,136 @@
+"""Rescue mode over HTTP on an embedded libvirt, of which the server is the one process.
+
+The rescue image is an owner's ISO whose system does nothing, so that no boot has to be waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from lifebuoy.accounts import registry
+from lifebuoy.accounts.model import Grant
+from lifebuoy.operations.daemon import name_daemon
+from lifebuoy.store import default_url, open_database
+from tests.api.server import V1, Server, ended, events, serving, written
+from tests.conftest import SHORT_TMP, definition
+from tests.libvirt.command import Command, idle_iso, validated
+
+PASSWORD: Final = "Quiet-Word-5"
+_DEFINE: Final = """
+import sys
+from pathlib import Path
+from lifebuoy.hypervisor import connect
+with connect(sys.argv[1], state_dir=Path("/nowhere")) as host:
+    print(host.define(sys.stdin.read()).uuid)
+"""
+_DUMP: Final = """
+import sys
+from pathlib import Path
+from lifebuoy.hypervisor import connect
+with connect(sys.argv[1], state_dir=Path("/nowhere")) as host:
+    print(host.domain(sys.argv[2]).xml(secure=True))
+"""
+_DESTROY: Final = """
+import sys
+from pathlib import Path
+from lifebuoy.hypervisor import connect
+with connect(sys.argv[1], state_dir=Path("/nowhere")) as host:
+    for domain in host.domains():
+        domain.destroy()
+"""
+
+
+@pytest.fixture(scope="module")
+def lifebuoy() -> Iterator[Command]:
+    """A user with an embedded libvirt and an image; nothing runs afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="lbw-", dir=SHORT_TMP))
+    command = Command(f"qemu:///embed?root={home}/e", home)
+    command("image", "add", str(idle_iso(home / "idle.iso")), "--id", "idle", "--name", "Idle")
+    try:
+        yield command
+    finally:
+        command.python(_DESTROY)
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def uuid(lifebuoy: Command) -> str:
+    """The stopped instance 'vm'."""
+    text = definition("vm").replace("<memory unit='MiB'>48<", "<memory unit='MiB'>512<")
+    return lifebuoy.python(_DEFINE, stdin=text).strip()
+
+
+def entered(client: httpx.Client, uuid: str) -> httpx.Response:
+    body = {"password": PASSWORD, "wait": False}
+    return client.post(f"{V1}/instances/-/{uuid}/rescue/enter", json=body)
+
+
+def test_an_instance_enters_and_leaves_and_the_password_is_nowhere(
+    lifebuoy: Command, uuid: str
+) -> None:
+    before = lifebuoy.python(_DUMP, "vm")
+    with serving(lifebuoy) as server:
+        server.account("ana", "owner")
+        instance = f"{V1}/instances/-/{uuid}"
+        with server.client(server.key("ana", "read", "act")) as client:
+            assert entered(client, uuid).status_code == 404
+            grant(server, uuid)
+            weak = client.post(f"{instance}/rescue/enter", json={"password": "12345678"})
+            assert (weak.status_code, weak.json()["code"]) == (422, "password-refused")
+            answer = entered(client, uuid)
+            assert answer.status_code == 202, answer.text
+            told = list(events(client, answer.json()["id"]))
+            assert told[-2][1]["state"] == "done", told[-2]
+            assert "switch the definition" in {step["name"] for step in told[-2][1]["steps"]}
+            shown = client.get(instance).json()
+            validated(json.dumps(shown["rescue"]), "rescue-status")
+            assert (shown["state"], shown["rescue"]["image"]) == ("RESCUE_MODE", "idle")
+            allowed = {one["action"] for one in shown["actions"] if one["allowed"]}
+            assert "exit-rescue" in allowed and not allowed & {"start", "stop", "reboot"}
+            refused = client.post(f"{instance}/reboot")
+            assert refused.json()["code"] == "not-allowed"
+            left = client.post(f"{instance}/rescue/exit", json={})
+            assert left.status_code == 202
+            found = ended(client, left.json()["id"])
+            assert found["state"] == "done" and found["result"]["differences"] == []
+            assert client.get(instance).json()["state"] == "STOPPED"
+        assert server.end() == 0
+    assert lifebuoy.python(_DUMP, "vm") == before
+    for content in written(lifebuoy.home):
+        assert PASSWORD.encode() not in content
+
+
+def test_a_server_that_was_killed_goes_on_when_it_is_back(lifebuoy: Command, uuid: str) -> None:
+    with serving(lifebuoy) as server:
+        with server.client(server.key("ana", "read", "act")) as client:
+            made = entered(client, uuid).json()["id"]
+        server.end(signal.SIGKILL)
+        server.start()
+        with server.client(server.key("ana", "read", "act")) as client:
+            found = ended(client, made, 120)
+            instance = client.get(f"{V1}/instances/-/{uuid}").json()
+            # what had not reached the host was put back, what had was finished
+            wanted = {"done": "RESCUE_MODE", "failed": "STOPPED"}
+            assert instance["state"] == wanted[found["state"]], found
+            if found["state"] == "done":
+                left = client.post(f"{V1}/instances/-/{uuid}/rescue/exit", json={})
+                assert ended(client, left.json()["id"])["state"] == "done"
+
+
+def grant(server: Server, uuid: str) -> None:
+    """Not by the command line: the embedded libvirt is the server's alone while it runs."""
+    database = open_database(default_url(server.command.home / "STATE" / "lifebuoy"))
+    daemon = name_daemon(server.command.uri, socket.gethostname(), uid=os.geteuid())
+    registry.grant(database, "ana", Grant(daemon, uuid, "embed", "vm"), by="test")
+    database.close()
