@@ -8,15 +8,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
 
 from lifebuoy import __version__
 from lifebuoy.api import accounts, actions, health, instances, operations, problems
 from lifebuoy.api.authorisation import COOKIE
-from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import API, Serving
 from lifebuoy.errors import LifebuoyError
 
+CALLS: Final = (instances.router, actions.router, operations.router, accounts.router)
 _TITLE: Final = "Lifebuoy"
 _ABOUT: Final = """Rescue mode for libvirt virtual machines.
 
@@ -24,16 +23,8 @@ Errors are problem details (RFC 9457) with a stable `code`. What changes an inst
 with the address of an operation, which `/operations/{id}/events` tells of as it happens."""
 
 
-def make(serving: Serving) -> ASGIApp:
-    """The application, ready to be served.
-
-    What every request passes through is around it, not in it: answers about bugs pass it, too.
-    """
-    return Passing(application(serving), names=serving.names, secure=serving.is_secure)
-
-
 def application(serving: Serving) -> FastAPI:
-    """All calls and pages."""
+    """All calls; ``web`` adds the pages."""
     app = FastAPI(
         title=_TITLE,
         version=__version__,
@@ -43,8 +34,8 @@ def application(serving: Serving) -> FastAPI:
     )
     app.state.serving = serving
     calls = APIRouter(prefix=API)
-    for module in (instances, actions, operations, accounts):
-        calls.include_router(module.router)
+    for router in CALLS:
+        calls.include_router(router)
     app.include_router(calls)
     app.include_router(health.router)
     app.add_exception_handler(LifebuoyError, problems.of_ours)

@@ -10,8 +10,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from lifebuoy.api.app import make
 from lifebuoy.api.events import Hub
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import HostTrouble
@@ -31,10 +31,12 @@ def run(
     desk: Desk,
     hosts: Reach,
     stopping: threading.Event,
+    make: Callable[[Serving], ASGIApp],
     told: Callable[[str], None],
 ) -> None:
-    """Serve; ``told`` hears the address once connections are taken. ``stopping`` is set as soon
-    as the process is told to end, by SIGTERM or Ctrl-C.
+    """Serve what ``make`` makes; ``told`` hears the address once connections are taken.
+
+    ``stopping`` is set as soon as the process is told to end, by SIGTERM or Ctrl-C.
 
     Raises:
         HostTrouble: it cannot listen there.

@@ -92,6 +92,7 @@ def _serve(
     from lifebuoy.api import serving
     from lifebuoy.operations.desk import Desk
     from lifebuoy.operations.serving import Worker
+    from lifebuoy.web.app import make
 
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
@@ -110,7 +111,7 @@ def _serve(
     # uvicorn raises the signal that ended it once more when it has ended: here it ends nothing
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
-        serving.run(where, session.settings.server.origin, desk, hosts, stopping, told)
+        serving.run(where, session.settings.server.origin, desk, hosts, stopping, make, told)
     finally:
         stopping.set()
         thread.join()
