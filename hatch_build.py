@@ -1,12 +1,13 @@
 """What a build makes beside copying files: the web console's catalogues, compiled, and its parts.
 
 Also run by the set-up (``python hatch_build.py``), as an editable install uses the same files. The
-parts come from npm, as ``package-lock.json`` has them: ``npm ci`` comes first.
+parts come from the npm registry, as ``package-lock.json`` has them; nothing of theirs is run here.
 """
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 _ROOT = Path(__file__).parent
 _WEB = _ROOT / "src" / "lifebuoy" / "web"
 _PARTS = ("htmx.org/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js")
+_FETCH = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
     """Runs before a wheel, an editable one too, is made."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Make what is to be packed; a wheel without its parts is refused."""
+        """Make what is to be packed."""
         compile_catalogues()
-        have = gather_parts()
-        if not have and version != "editable":
-            raise RuntimeError("the web console's parts are missing: run npm ci first")
+        gather_parts()
         build_data["artifacts"] += ["src/lifebuoy/web/parts/*", "src/lifebuoy/web/locale/**/*.mo"]
 
 
@@ -40,20 +40,23 @@ def compile_catalogues() -> None:
             write_mo(opened, catalogue)
 
 
-def gather_parts() -> bool:
-    """Copy what pages load to where they find it; False where neither place has it."""
+def gather_parts() -> None:
+    """Fetch what pages load, unless it is there, as the lock has it, and put it beside them."""
+    lock = (_ROOT / "package-lock.json").read_bytes()
     target = _WEB / "parts"
+    stamp = target / "package-lock.json"
+    if stamp.exists() and stamp.read_bytes() == lock:
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SystemExit("npm is needed for the web console's parts: Debian's package npm")
+    subprocess.run([npm, *_FETCH], cwd=_ROOT, check=True)
     target.mkdir(exist_ok=True)
     for name in _PARTS:
-        source, copy = _ROOT / "node_modules" / name, target / Path(name).name
-        if source.exists():
-            shutil.copyfile(source, copy)
-        elif not copy.exists():
-            return False
-    return True
+        shutil.copyfile(_ROOT / "node_modules" / name, target / Path(name).name)
+    stamp.write_bytes(lock)
 
 
 if __name__ == "__main__":
     compile_catalogues()
-    if not gather_parts():
-        raise SystemExit("the web console's parts are missing: run npm ci first")
+    gather_parts()

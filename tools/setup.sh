@@ -12,11 +12,11 @@ packages=$(awk -v bench="$bench" '
 
 missing=
 for package in $packages; do
+    # Debian's or nodejs.org's: they exclude each other
+    [ "$package" = npm ] && command -v npm >/dev/null && continue
     status=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
     case $status in ii*) ;; *) missing="$missing $package" ;; esac
 done
-# Debian's or nodejs.org's: they exclude each other.
-command -v npm >/dev/null || missing="$missing npm"
 if [ -n "$missing" ]; then
     [ "$(id -u)" = 0 ] || { echo "as root: apt-get install$missing" >&2; exit 1; }
     echo "installing:$missing"
@@ -24,15 +24,6 @@ if [ -n "$missing" ]; then
     apt-get -q -o Acquire::Retries=3 update
     # shellcheck disable=SC2086
     apt-get -q -y -o Acquire::Retries=3 install --no-install-recommends $missing
-fi
-
-# The web console's parts, as package-lock.json has them; nothing of theirs is run.
-parts=node_modules/lifebuoy-setup
-lock=$(sha256sum <package-lock.json)
-if [ "$(cat $parts 2>/dev/null)" != "$lock" ]; then
-    echo "fetching the web console's parts"
-    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-    printf '%s\n' "$lock" >$parts
 fi
 
 stamp=.venv/lifebuoy-setup
@@ -49,5 +40,5 @@ if [ "$(cat $stamp 2>/dev/null)" != "$key" ]; then
     printf '%s\n' "$key" >$stamp
 fi
 
-# Beside the sources, where an editable install looks for them.
+# The web console's catalogues and parts, beside the sources, where an editable install looks for them.
 .venv/bin/python hatch_build.py
