@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import threading
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -18,6 +19,8 @@ _TOKEN_BYTES: Final = 32
 _CSRF: Final = b"lifebuoy csrf"
 #: RFC 9106's second recommendation: 64 MiB, three passes.
 _HASHER: Final = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
+#: Each takes 64 MiB for a moment: who sends many does not fill the memory.
+_AT_A_TIME: Final = threading.BoundedSemaphore(2)
 
 
 def check_password(password: str) -> None:
@@ -47,7 +50,8 @@ _NOBODY: Final = hash_password(secrets.token_hex(_TOKEN_BYTES))
 def is_password(hashed: str | None, password: str) -> bool:
     """Whether ``hashed`` was made of ``password``; as slow where there is no hash at all."""
     try:
-        return _HASHER.verify(hashed or _NOBODY, password) and hashed is not None
+        with _AT_A_TIME:
+            return _HASHER.verify(hashed or _NOBODY, password) and hashed is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -32,19 +32,18 @@ def sign_in(database: Database, name: str, password: str, address: str) -> str:
         TooManyTries: too many were refused.
     """
     now = datetime.now(UTC)
-    with database.reading() as connection:
-        throttle.check(connection, name, address, now)
+    with database.writing() as connection:
+        throttle.begin(connection, name, address, now)
         query = sa.select(accounts).where(accounts.c.name == name)
         row = connection.execute(query).one_or_none()
     # outside any transaction: it takes a tenth of a second on purpose
     if not is_password(row.password if row else None, password) or row is None:
         with database.writing() as connection:
-            throttle.refused(connection, name, address, now)
             _note(connection, Happening.SIGN_IN_REFUSED, account_of(row) if row else None, address)
         raise NotSignedIn("the name or the password is wrong", safe="")
     account, token = account_of(row), new_token()
     with database.writing() as connection:
-        throttle.accepted(connection, name)
+        throttle.accepted(connection, name, address)
         connection.execute(sessions.delete().where(sessions.c.expires < stamp(now)))
         connection.execute(
             sessions.insert().values(

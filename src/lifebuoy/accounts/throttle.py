@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from lifebuoy.errors import TooManyTries
 from lifebuoy.store.tables import sign_ins
@@ -31,41 +32,38 @@ def delay_s(failures: int, free: int) -> int:
     return 0 if over < 0 else min(_LONGEST_S, 2 ** min(over, 20))
 
 
-def check(connection: sa.Connection, name: str, address: str, now: datetime) -> None:
-    """Pass if a sign-in may be tried now.
+def begin(connection: sa.Connection, name: str, address: str, now: datetime) -> None:
+    """Pass if a sign-in may be tried now, and count it as refused until it is accepted: of many
+    that are tried at the same time each sees those before it.
 
     Raises:
-        TooManyTries: says how long to wait.
+        TooManyTries: says how long to wait; this one is not counted.
     """
+    connection.execute(sign_ins.delete().where(sign_ins.c.last < stamp(now - _FORGOTTEN)))
     waits = [_wait_s(connection, subject, free, now) for subject, free in _subjects(name, address)]
     if max(waits) > 0:
         raise TooManyTries(max(waits))
-
-
-def refused(connection: sa.Connection, name: str, address: str, now: datetime) -> None:
-    """One more was refused."""
-    forgotten = stamp(now - _FORGOTTEN)
-    connection.execute(sign_ins.delete().where(sign_ins.c.last < forgotten))
     for subject, _ in _subjects(name, address):
-        key = sign_ins.c.subject == subject
         more = {"failures": sign_ins.c.failures + 1, "last": stamp(now)}
-        if connection.execute(sign_ins.update().where(key).values(**more)).rowcount == 0:
-            connection.execute(
-                sign_ins.insert().values(subject=subject, failures=1, last=stamp(now))
-            )
+        connection.execute(sign_ins.update().where(sign_ins.c.subject == subject).values(**more))
 
 
-def accepted(connection: sa.Connection, name: str) -> None:
-    """The name's count starts anew; that of the address does not, or one's own account would be
-    the way to go on guessing others."""
+def accepted(connection: sa.Connection, name: str, address: str) -> None:
+    """The name's count starts anew; that of the address is what it was before this one, or one's
+    own account would be the way to go on guessing others."""
     connection.execute(sign_ins.delete().where(sign_ins.c.subject == _subject("name", name)))
+    there = sign_ins.c.subject == _subject("address", address)
+    connection.execute(sign_ins.update().where(there).values(failures=sign_ins.c.failures - 1))
 
 
 def _wait_s(connection: sa.Connection, subject: str, free: int, now: datetime) -> int:
-    row = connection.execute(sa.select(sign_ins).where(sign_ins.c.subject == subject)).one_or_none()
-    if row is None or now - moment(row.last) > _FORGOTTEN:
-        return 0
-    passed_s = (now - moment(row.last)).total_seconds()
+    """How long it must wait. Its row is there then, and is this transaction's until its end."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    fresh = dialect.insert(sign_ins).values(subject=subject, failures=0, last=stamp(now))
+    connection.execute(fresh.on_conflict_do_nothing())
+    query = sa.select(sign_ins).where(sign_ins.c.subject == subject).with_for_update()
+    row = connection.execute(query).one()
+    passed_s = max(0.0, (now - moment(row.last)).total_seconds())  # another server's clock
     left_s = delay_s(row.failures, free) - passed_s
     return int(left_s) + 1 if left_s > 0 else 0
 

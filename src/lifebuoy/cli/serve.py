@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -97,7 +98,16 @@ def _serve(
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
     desk = Desk(opened.engine, worker)
-    thread = BackgroundThread(worker.serve, stopping, name="worker")
+    broken: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker.serve(stopping)
+        except BaseException as error:
+            broken.append(error)
+            os.kill(os.getpid(), signal.SIGTERM)  # no server without its worker
+
+    thread = BackgroundThread(work, name="worker")
     thread.start()
 
     def told(url: str) -> None:
@@ -118,6 +128,8 @@ def _serve(
         for number, handler in before.items():
             signal.signal(number, handler)
         _log.info("ended")
+    if broken:
+        raise broken[0]
 
 
 def _operation(served: Served) -> None:
