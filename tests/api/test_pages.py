@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import httpx
 import pytest
 
+from tests.api.pages import csrf_of, signed_in
 from tests.api.server import PASSWORD, V1, Server, ended
 
 UUID: Final = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 PAGE: Final = f"/instances/-/{UUID}"
-
-
-@contextmanager
-def signed_in(server: Server, name: str) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        answer = client.post("/login", data={"name": name, "password": PASSWORD})
-        assert answer.status_code == 303, answer.text
-        yield client
-
-
-def csrf_of(client: httpx.Client) -> str:
-    found = re.search(r'name="csrf" content="(\w+)"', client.get("/instances").text)
-    assert found
-    return found[1]
 
 
 @pytest.fixture

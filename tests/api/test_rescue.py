@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from lifebuoy.accounts import registry
 from lifebuoy.accounts.model import Grant
 from lifebuoy.operations.daemon import name_daemon
 from lifebuoy.store import default_url, open_database
+from tests.api.pages import csrf_of, signed_in
 from tests.api.server import V1, Server, ended, events, serving, written
 from tests.conftest import SHORT_TMP, definition
 from tests.libvirt.command import Command, idle_iso, validated
@@ -100,9 +102,7 @@ def test_an_instance_enters_and_leaves_and_the_password_is_nowhere(
             assert "exit-rescue" in allowed and not allowed & {"start", "stop", "reboot"}
             refused = client.post(f"{instance}/reboot")
             assert refused.json()["code"] == "not-allowed"
-            left = client.post(f"{instance}/rescue/exit", json={})
-            assert left.status_code == 202
-            found = ended(client, left.json()["id"])
+            found = ended(client, left_by_page(server, uuid))
             assert found["state"] == "done" and found["result"]["differences"] == []
             assert client.get(instance).json()["state"] == "STOPPED"
         assert server.end() == 0
@@ -126,6 +126,22 @@ def test_a_server_that_was_killed_goes_on_when_it_is_back(lifebuoy: Command, uui
             if found["state"] == "done":
                 left = client.post(f"{V1}/instances/-/{uuid}/rescue/exit", json={})
                 assert ended(client, left.json()["id"])["state"] == "done"
+
+
+def left_by_page(server: Server, uuid: str) -> str:
+    """Leave by the console's form, after a look at the page; the operation."""
+    page = f"/instances/-/{uuid}"
+    with signed_in(server, "ana") as browser:
+        shown = browser.get(page).text
+        assert '<body class="rescue">' in shown and "This instance is in rescue mode" in shown
+        assert "mount /dev/vda1 /mnt/vm1" in shown and "SHA256:" in shown
+        assert re.search(r"<button disabled[^>]*>Start</button>", shown)
+        assert "so it stays stopped" in browser.get(f"{page}/leave").text
+        answer = browser.post(f"{page}/leave", data={"csrf": csrf_of(browser)})
+        assert answer.status_code == 303, answer.text
+        where = answer.headers["location"]
+        assert "Leave rescue mode" in browser.get(where).text
+        return str(where.partition("operation=")[2])
 
 
 def grant(server: Server, uuid: str) -> None:
