@@ -6,11 +6,9 @@ The rescue image is an owner's ISO whose system does nothing, so that no boot ha
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +17,6 @@ from typing import Final
 import httpx
 import pytest
 
-from lifebuoy.accounts import registry
-from lifebuoy.accounts.model import Grant
-from lifebuoy.operations.daemon import name_daemon
-from lifebuoy.store import default_url, open_database
 from tests.api.pages import csrf_of, signed_in
 from tests.api.server import V1, Server, ended, events, serving, written
 from tests.conftest import SHORT_TMP, definition
@@ -83,11 +77,14 @@ def test_an_instance_enters_and_leaves_and_the_password_is_nowhere(
 ) -> None:
     before = lifebuoy.python(_DUMP, "vm")
     with serving(lifebuoy) as server:
+        server.account("root", "admin")
         server.account("ana", "owner")
         instance = f"{V1}/instances/-/{uuid}"
         with server.client(server.key("ana", "read", "act")) as client:
             assert entered(client, uuid).status_code == 404
-            grant(server, uuid)
+            with server.client(server.key("root", "administer")) as admin:
+                given = admin.put(f"{V1}/accounts/ana/instances/-/{uuid}")
+                assert given.status_code == 204, given.text
             weak = client.post(f"{instance}/rescue/enter", json={"password": "12345678"})
             assert (weak.status_code, weak.json()["code"]) == (422, "password-refused")
             answer = entered(client, uuid)
@@ -142,11 +139,3 @@ def left_by_page(server: Server, uuid: str) -> str:
         where = answer.headers["location"]
         assert "Leave rescue mode" in browser.get(where).text
         return str(where.partition("operation=")[2])
-
-
-def grant(server: Server, uuid: str) -> None:
-    """Not by the command line: the embedded libvirt is the server's alone while it runs."""
-    database = open_database(default_url(server.command.home / "STATE" / "lifebuoy"))
-    daemon = name_daemon(server.command.uri, socket.gethostname(), uid=os.geteuid())
-    registry.grant(database, "ana", Grant(daemon, uuid, "embed", "vm"), by="test")
-    database.close()
