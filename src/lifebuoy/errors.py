@@ -197,10 +197,10 @@ class TooManyTries(Refused):
 
     code = "too-many-tries"
 
-    def __init__(self, wait_s: int) -> None:
-        super().__init__(
-            "too many sign-ins were refused", hint=f"try again in {wait_s} seconds", safe=""
-        )
+    def __init__(
+        self, message: str, *, hint: str = "", safe: str | None = None, wait_s: int = 0
+    ) -> None:
+        super().__init__(message, hint=hint, safe=safe)
         self.wait_s = wait_s
 
 

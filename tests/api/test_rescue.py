@@ -7,64 +7,38 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 
+from tests.api.embedded import Machine, embedded
 from tests.api.pages import csrf_of, signed_in
 from tests.api.server import V1, Server, ended, events, serving, written
-from tests.conftest import SHORT_TMP, definition
-from tests.libvirt.command import Command, idle_iso, validated
+from tests.libvirt.command import Command, validated
 
 PASSWORD: Final = "Quiet-Word-5"
-_DEFINE: Final = """
-import sys
-from pathlib import Path
-from lifebuoy.hypervisor import connect
-with connect(sys.argv[1], state_dir=Path("/nowhere")) as host:
-    print(host.define(sys.stdin.read()).uuid)
-"""
-_DUMP: Final = """
-import sys
-from pathlib import Path
-from lifebuoy.hypervisor import connect
-with connect(sys.argv[1], state_dir=Path("/nowhere")) as host:
-    print(host.domain(sys.argv[2]).xml(secure=True))
-"""
-_DESTROY: Final = """
-import sys
-from pathlib import Path
-from lifebuoy.hypervisor import connect
-with connect(sys.argv[1], state_dir=Path("/nowhere")) as host:
-    for domain in host.domains():
-        domain.destroy()
-"""
 
 
 @pytest.fixture(scope="module")
-def lifebuoy() -> Iterator[Command]:
-    """A user with an embedded libvirt and an image; nothing runs afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="lbw-", dir=SHORT_TMP))
-    command = Command(f"qemu:///embed?root={home}/e", home)
-    command("image", "add", str(idle_iso(home / "idle.iso")), "--id", "idle", "--name", "Idle")
-    try:
-        yield command
-    finally:
-        command.python(_DESTROY)
-        shutil.rmtree(home)
+def machine() -> Iterator[Machine]:
+    """The stopped instance of an embedded libvirt; nothing runs afterwards."""
+    with embedded() as made:
+        yield made
 
 
-@pytest.fixture(scope="module")
-def uuid(lifebuoy: Command) -> str:
-    """The stopped instance 'vm'."""
-    text = definition("vm").replace("<memory unit='MiB'>48<", "<memory unit='MiB'>512<")
-    return lifebuoy.python(_DEFINE, stdin=text).strip()
+@pytest.fixture
+def lifebuoy(machine: Machine) -> Command:
+    """Its user's command."""
+    return machine.command
+
+
+@pytest.fixture
+def uuid(machine: Machine) -> str:
+    """Its UUID."""
+    return machine.uuid
 
 
 def entered(client: httpx.Client, uuid: str) -> httpx.Response:
@@ -73,9 +47,9 @@ def entered(client: httpx.Client, uuid: str) -> httpx.Response:
 
 
 def test_an_instance_enters_and_leaves_and_the_password_is_nowhere(
-    lifebuoy: Command, uuid: str
+    machine: Machine, lifebuoy: Command, uuid: str
 ) -> None:
-    before = lifebuoy.python(_DUMP, "vm")
+    before = machine.dump()
     with serving(lifebuoy) as server:
         server.account("root", "admin")
         server.account("ana", "owner")
@@ -103,7 +77,7 @@ def test_an_instance_enters_and_leaves_and_the_password_is_nowhere(
             assert found["state"] == "done" and found["result"]["differences"] == []
             assert client.get(instance).json()["state"] == "STOPPED"
         assert server.end() == 0
-    assert lifebuoy.python(_DUMP, "vm") == before
+    assert machine.dump() == before
     for content in written(lifebuoy.home):
         assert PASSWORD.encode() not in content
 

@@ -11,12 +11,14 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.api.conftest import played  # noqa: F401  # the server of those tests
-from tests.api.server import PASSWORD, Server
+from tests.api.embedded import embedded
+from tests.api.server import PASSWORD, V1, Server, ended, serving
+from tests.api.test_instances import UUID
 
 CHROMIUM: Final = shutil.which("chromium")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page() -> Iterator[Page]:
     """A page in which any error fails the test."""
     if CHROMIUM is None:
@@ -66,7 +68,11 @@ def test_an_operator_signs_in_sees_the_list_and_shuts_an_instance_down_by_keyboa
 
 
 def test_the_password_is_judged_as_it_is_typed(played: Server, page: Page) -> None:  # noqa: F811
-    page.goto(played.url + "/instances")
+    with played.client(played.key("operator", "read", "act")) as client:
+        start = client.post(f"{V1}/instances/-/{UUID}/start")
+        if start.status_code == 202:
+            ended(client, start.json()["id"])
+    sign_in(page, played, "operator")
     page.get_by_role("row", name="test").get_by_role("link").click()
     page.get_by_role("button", name="更多操作").click()
     page.locator(".menu").get_by_role("link", name="进入救援模式").click()
@@ -81,3 +87,33 @@ def test_the_password_is_judged_as_it_is_typed(played: Server, page: Page) -> No
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
     assert "Quiet-Word-5" not in page.content()
+
+
+def test_entering_is_shown_as_it_happens_and_taken_back_when_cancelled(page: Page) -> None:
+    with embedded() as machine:
+        before = machine.dump()
+        with serving(machine.command) as server:
+            server.account("ana", "admin")
+            sign_in(page, server, "ana")
+            page.get_by_role("link", name="vm").click()
+            page.get_by_role("button", name="更多操作").click()
+            page.locator(".menu").get_by_role("link", name="进入救援模式").click()
+            dialog = page.get_by_role("dialog")
+            dialog.get_by_label("密码", exact=True).fill("Quiet-Word-5")
+            dialog.get_by_label("确认密码").fill("Quiet-Word-5")
+            dialog.get_by_role("checkbox").set_checked(False)
+            dialog.get_by_role("button", name="进入救援模式").click()
+            expect(page.get_by_text("等待可以登录")).to_be_visible()
+            expect(page.locator("h1 .state")).to_have_text("正在进入救援模式")
+            page.get_by_role("button", name="取消并恢复原状").click()
+            expect(page.locator(".outcome")).to_have_text("已取消", timeout=30_000)
+            expect(page.locator("h1 .state")).to_have_text("已停止")
+        assert machine.dump() == before
+
+
+def sign_in(page: Page, server: Server, name: str) -> None:
+    page.goto(server.url)
+    page.get_by_label("账号").fill(name)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("table")).to_be_visible()

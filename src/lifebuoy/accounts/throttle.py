@@ -41,8 +41,13 @@ def begin(connection: sa.Connection, name: str, address: str, now: datetime) -> 
     """
     connection.execute(sign_ins.delete().where(sign_ins.c.last < stamp(now - _FORGOTTEN)))
     waits = [_wait_s(connection, subject, free, now) for subject, free in _subjects(name, address)]
-    if max(waits) > 0:
-        raise TooManyTries(max(waits))
+    if wait_s := max(waits):
+        raise TooManyTries(
+            "too many sign-ins were refused",
+            hint=f"try again in {wait_s} seconds",
+            safe="",
+            wait_s=wait_s,
+        )
     for subject, _ in _subjects(name, address):
         more = {"failures": sign_ins.c.failures + 1, "last": stamp(now)}
         connection.execute(sign_ins.update().where(sign_ins.c.subject == subject).values(**more))

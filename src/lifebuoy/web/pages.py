@@ -13,7 +13,7 @@ from lifebuoy.api.state import Server
 from lifebuoy.model import Action, InstanceState
 from lifebuoy.operations import history, listing, reach
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.status import details
+from lifebuoy.operations.status import details, state_of
 from lifebuoy.policy import verdicts
 from lifebuoy.rescue.access import BY_HAND, ssh_words
 from lifebuoy.web.render import go, page
@@ -100,3 +100,11 @@ def show_instance(
         by_hand=BY_HAND,
         may_act=Permission.ACT in who.may,
     )
+
+
+@router.get("/instances/{host}/{uuid}/state", **needs(Permission.READ))
+def show_state(request: Request, who: Who, instance: Instance) -> Response:
+    """Its state alone, for a script that renews it while something is going on."""
+    state = state_of(instance.context.host, instance.uuid)
+    base = f"/instances/{instance.host}/{instance.uuid}"
+    return page(request, "chip.html", who, state=state, base=base, working=True)
