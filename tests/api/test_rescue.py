@@ -17,7 +17,7 @@ import pytest
 from tests.api.embedded import Machine, embedded
 from tests.api.pages import csrf_of, signed_in
 from tests.api.server import V1, Server, ended, events, serving, written
-from tests.libvirt.command import Command, validated
+from tests.libvirt.command import Command, until, validated
 
 PASSWORD: Final = "Quiet-Word-5"
 
@@ -97,6 +97,28 @@ def test_a_server_that_was_killed_goes_on_when_it_is_back(lifebuoy: Command, uui
             if found["state"] == "done":
                 left = client.post(f"{V1}/instances/-/{uuid}/rescue/exit", json={})
                 assert ended(client, left.json()["id"])["state"] == "done"
+
+
+def test_a_server_that_is_told_to_stop_leaves_the_rest_to_the_next(
+    lifebuoy: Command, uuid: str
+) -> None:
+    with serving(lifebuoy) as server:
+        with server.client(server.key("ana", "read", "act")) as client:
+            body = {"password": PASSWORD}
+            made = client.post(f"{V1}/instances/-/{uuid}/rescue/enter", json=body).json()["id"]
+            assert until(lambda: "wait until" in client.get(f"{V1}/operations/{made}").text)
+        assert server.end() == 0
+        server.start()
+        with server.client(server.key("ana", "read", "act")) as client:
+            assert until(lambda: attempts(client, made) == 2)
+            assert client.post(f"{V1}/operations/{made}/cancel").status_code == 200
+            assert ended(client, made)["state"] == "cancelled"
+            assert client.get(f"{V1}/instances/-/{uuid}").json()["state"] == "STOPPED"
+
+
+def attempts(client: httpx.Client, operation: str) -> int:
+    """How many processes have worked on it."""
+    return int(client.get(f"{V1}/operations/{operation}").json()["attempts"])
 
 
 def left_by_page(server: Server, uuid: str) -> str:
