@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import httpx
@@ -99,6 +100,19 @@ def test_the_same_request_again_leads_to_the_same_operation(operator: httpx.Clie
     assert again.status_code == 202 and again.json()["id"] == first.json()["id"]
     other = operator.post(f"{INSTANCE}/stop", json={"timeout_s": 5}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+
+
+def test_the_same_request_many_times_at_once_is_one_operation(operator: httpx.Client) -> None:
+    key = {"Idempotency-Key": f"key {time.monotonic_ns()}"}
+
+    def ask(_number: int) -> httpx.Response:
+        return operator.post(f"{INSTANCE}/stop", json={}, headers=key)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(16)))
+    assert {answer.status_code for answer in answers} == {202}, [a.text for a in answers]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    done(operator, answers[0])
 
 
 def test_an_operation_is_told_of_as_it_happens_to_all_who_watch(operator: httpx.Client) -> None:

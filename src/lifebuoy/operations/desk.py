@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lifebuoy.errors import InstanceNotFound, KeyReused
+from lifebuoy.errors import InstanceNotFound, KeyReused, LifebuoyError
 from lifebuoy.hypervisor import Domain
 from lifebuoy.model import Action
 from lifebuoy.operations import asking, history, power, status
@@ -187,6 +187,11 @@ class Desk:
                 return ask(note)
             except _CameBefore as error:
                 found = error.found
+            except LifebuoyError:  # perhaps by what this very request led to a moment ago
+                with self.database.reading() as connection:
+                    found = _find(connection, caller)
+                if found is None:
+                    raise
         if found.request != what:
             raise KeyReused(
                 "this Idempotency-Key came before, with another request",
