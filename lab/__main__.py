@@ -1,4 +1,4 @@
-"""The lab's command line: build a guest, break the one on a disk, see whether a disk boots."""
+"""The lab's command line: build a guest or a shape, break a guest, see whether a disk boots."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import boot, breaking, cache, demo, guest, root
+from lab import boot, breaking, cache, demo, guest, native, root, shapes
 from lab.breakage import registry
 from lab.layout import Firmware, Layout
 from lab.root import Progress
+from lab.shapes import Shape
 from lifebuoy.errors import Cancelled, LifebuoyError
 
 
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _break(base, options.name, options.disk, _progress())
         if options.command == "boot":
             return _boot(options.disk, options.firmware, options.timeout)
+        if options.command == "shape":
+            return _shape(base, options.name, options.disk, _progress())
         if options.command == "demo":
             return demo.run(base, options.output)
         return _list()
@@ -49,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     break_ = commands.add_parser("break", help="break the guest on a disk")
     break_.add_argument("name", choices=list(registry()))
     break_.add_argument("disk", type=Path)
+    shape_ = commands.add_parser("shape", help="lay out a disk as another distribution does")
+    shape_.add_argument("name", type=Shape, choices=list(Shape))
+    shape_.add_argument("disk", type=Path, help="made here, a raw image that does not boot")
     boot_ = commands.add_parser("boot", help="boot a disk and try its login")
     boot_.add_argument("disk", type=Path)
     boot_.add_argument("--firmware", type=Firmware, choices=list(Firmware), default=Firmware.BIOS)
@@ -71,6 +77,11 @@ def _progress() -> Progress:
 def _build(base: Path, layout: Layout, disk: Path | None, progress: Progress) -> int:
     built = guest.get(base, layout, progress)
     print(guest.overlay(built.base, disk) if disk else built.base)
+    return 0
+
+
+def _shape(base: Path, shape: Shape, disk: Path, progress: Progress) -> int:
+    print(native.sparse_copy(shapes.get(base, shape, progress), disk))
     return 0
 
 

@@ -89,7 +89,7 @@ def _change(disk: str, commands: str) -> None:
         try:
             _shell(commands, root, disk)
         finally:
-            for folder in places:
+            for folder in reversed(list(places)):  # /boot/efi before /boot
                 if folder != "/":
                     subprocess.run(["umount", root + folder], check=True)
 

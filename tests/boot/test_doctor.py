@@ -133,6 +133,9 @@ def test_the_doctor_finds_what_is_broken_and_a_dry_run_changes_nothing(ward: War
     dry = ward.repair("--dry-run", *ward.given).json("repair-dry-run")
     assert {one["id"] for one in dry["repairs"]} == FAULTS
     assert any("grub.cfg" in line for line in dry["difference"])
+    assert {(one["package"], one["origin"]) for one in dry["packages"]} == {(LIBC, "given")}
+    told = ward.run("repair", NAME, "--dry-run", "--offline").out
+    assert f"package {LIBC} " in told and "from nowhere" in told
     drawn = ward.run("doctor", NAME)
     assert drawn.status == 1 and "✗ boot loader" in drawn.out and "● kernel" in drawn.out
 

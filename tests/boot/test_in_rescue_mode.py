@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import paramiko
@@ -30,7 +31,7 @@ from lifebuoy.operations.context import Context
 from lifebuoy.operations.enter import enter
 from lifebuoy.operations.leave import LeaveRequest, leave
 from lifebuoy.operations.plan import EnterRequest
-from lifebuoy.rescue import record
+from lifebuoy.rescue import cdrom, record, seed
 from tests.boot import machine
 from tests.boot.visit import READY_S, Visit, visit
 from tests.libvirt.command import until
@@ -38,6 +39,7 @@ from tests.libvirt.command import until
 NAME: Final = "patient"
 PASSWORD: Final = "Rescue-Me-2026"
 NEW_PASSWORD: Final = "Once-More-2027"
+OWNERS_PASSWORD: Final = "Of-Another-2026"
 #: Run in the very moment in which rescue mode is reached.
 AT_ONCE: Final = b"system-mount && cat /mnt/vm1/etc/hostname && system-umount"
 
@@ -197,13 +199,31 @@ def test_a_reboot_typed_inside_ends_programs_and_keeps_the_password(stay: Visit)
     assert (stay.stay, stay.domain.id) == (before, number)
 
 
+def foreign_seed(folder: Path) -> Path:
+    """The seed of another machine's stay, where QEMU can read it."""
+    folder.chmod(0o755)
+    made = seed.make_credentials(OWNERS_PASSWORD)
+    other = "11111111-2222-3333-4444-555555555555"
+    path = folder / "foreign.iso"
+    path.write_bytes(seed.seed_iso(made, hostname="foreign", session="x", machine=other))
+    return path
+
+
 @pytest.mark.slow
-def test_a_hard_reset_comes_back_without_the_password_until_a_new_one_is_set(stay: Visit) -> None:
+def test_a_hard_reset_comes_back_without_the_password_until_a_new_one_is_set(
+    stay: Visit, tmp_path: Path
+) -> None:
+    """Whatever lies in the drive then, and be it another machine's seed."""
     before, number = stay.stay, stay.domain.id
     start = stay.start_number()
+    target = cdrom.seed_drive(stay.domain.xml(live=True))
+    assert target is not None
+    stay.domain.insert(target, str(foreign_seed(tmp_path)))
     stay.domain.monitor("system_reset")
     stay.wait_restarted(start)
     assert stay.verdict(stay.password) is Verdict.REFUSED
+    assert stay.verdict(OWNERS_PASSWORD) is Verdict.REFUSED
+    stay.domain.eject(target)
     changed = stay.change_password(NEW_PASSWORD)
     assert changed.new_host_key
     with stay.shell(timeout_s=READY_S) as shell:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from lab import cache, guest, mending, native
+from lab import cache, guest, mending, native, shapes
 from lab.layout import History, Layout
 from lab.mending import Doctor, Report
+from lab.shapes import Shape
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "doctor.json"
 
@@ -60,6 +61,20 @@ def patient(
         disk = native.sparse_copy(bases(layout, history), tmp_path / "disk.raw")
         for name in breakages:
             native.apply(disk, name)
+        return CheckedDoctor(program, disk, mending.packages())
+
+    return get
+
+
+@pytest.fixture
+def shape_patient(program: Path, tmp_path: Path) -> Callable[[Shape], Doctor]:
+    """A copy of a shape, and the doctor for it."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for loop devices and mounts")
+
+    def get(shape: Shape) -> Doctor:
+        base = shapes.get(cache.folder(os.environ), shape, print)
+        disk = native.sparse_copy(base, tmp_path / "disk.raw")
         return CheckedDoctor(program, disk, mending.packages())
 
     return get

@@ -5,6 +5,7 @@ One fault, a libc that is cut off, on disk images; what differs is where its pac
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -91,6 +92,17 @@ def test_a_package_of_that_version_with_another_library_is_refused(
 
 def test_with_no_package_anywhere_it_is_told_what_is_missing(libc: tuple[Doctor, Path]) -> None:
     assert "libc6" in why(mend(libc[0], "--offline"))
+
+
+def test_a_dry_run_says_where_the_package_would_come_from(libc: tuple[Doctor, Path]) -> None:
+    doctor, file = libc
+    words = ("--repair", "--dry-run", "--offline", "--only", "base-libraries")
+    assert "      from nowhere: give it with --packages\n" in doctor.run(*words).stdout
+    shutil.copy(file, doctor.packages)
+    plan = json.loads(doctor.run(*words, "--json").stdout)
+    (package,) = plan["packages"]
+    assert (package["package"], package["origin"]) == ("libc6", "given")
+    assert any(line.endswith(LIBC) for line in plan["difference"])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -192,6 +192,46 @@ def test_a_server_that_stays_away_ends_a_command_and_the_operation_goes_on_later
         server.start()
     assert there.go_on(database).outcome == "done"
     assert playing.traces(there.folder) == ["do 1", "do 2", *ALL[1:]]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_server_that_answers_nobody_any_more_ends_a_command_and_the_operation_goes_on_later(
+    there: There, server: Server
+) -> None:
+    url = server.create(f"frozen_{time.monotonic_ns()}")
+    database = open_database(f"{url}?connect_timeout=2", PATIENCE_S)
+    with ExitStack() as stack, there.engine(database) as engine:
+        frozen = At(step="step 2", act=lambda: stack.enter_context(server.frozen()))
+        with pytest.raises(DatabaseTrouble, match="let go before its end") as raised:
+            there.perform(engine, frozen)
+        assert "on record" in raised.value.safe
+        stack.close()
+    found = there.go_on(database)
+    assert found.outcome == "done", (found, history.account(database, found.id))
+    assert playing.traces(there.folder) == ["do 1", "do 2", *ALL[1:]]
+
+
+def test_a_statement_is_given_up_where_the_server_answers_nobody_any_more(server: Server) -> None:
+    url = server.create(f"silent_{time.monotonic_ns()}")
+    database = open_database(f"{url}?connect_timeout=2", PATIENCE_S)
+    with (
+        pytest.raises(DatabaseTrouble, match="has not answered for"),
+        database.reading() as connection,
+    ):
+        connection.execute(sa.text("SELECT 1"))
+        with server.frozen():
+            connection.execute(sa.text("SELECT 2"))
+    with database.reading() as connection:
+        assert connection.execute(sa.text("SELECT 3")).scalar_one() == 3
+
+
+def test_a_statement_that_takes_long_is_waited_for_where_its_server_answers_others(
+    server: Server,
+) -> None:
+    database = open_database(server.create(f"slow_{time.monotonic_ns()}"), PATIENCE_S)
+    with database.reading() as connection:
+        assert connection.execute(sa.text("SELECT 7 FROM pg_sleep(1.5)")).scalar_one() == 7
 
 
 @pytest.mark.parametrize("table", ["dbos.workflow_status", "operations"])

@@ -54,6 +54,17 @@ def test_all_packages_of_folders_are_on_the_iso_under_their_own_names(tmp_path: 
     )
 
 
+def test_a_package_is_found_among_what_is_brought_by_its_name_in_a_cache_or_a_mirror(
+    tmp_path: Path,
+) -> None:
+    debs = folder(tmp_path / "debs", LIBC, "a/x_1%3a2-1_all.deb", "b/y_2-1_all.deb")
+    brought = packages.look([debs])
+    assert brought.has_file("libc6", "2.36-9+deb12u9", "amd64")
+    assert brought.has_file("x", "1:2-1", "all") and brought.has_file("y", "1:2-1", "all")
+    assert not brought.has_file("libc6", "2.36-9", "amd64")
+    assert not brought.has_iso and packages.look([debs, iso(tmp_path / "a.iso", debs)]).has_iso
+
+
 def test_one_iso_goes_as_it_is_and_several_things_onto_one(tmp_path: Path) -> None:
     source = folder(tmp_path / "one", LIBC)
     first = iso(tmp_path / "first.iso", source)

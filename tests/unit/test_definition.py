@@ -406,3 +406,11 @@ def test_another_image_architecture_can_be_asked_for() -> None:
     definition.refuse_if_impossible(REFUSED["i686"], image_arch="i686")
     with pytest.raises(CannotRescue, match="x86_64"):
         definition.refuse_if_impossible(POSSIBLE["direct-kernel"], image_arch="aarch64")
+
+
+@pytest.mark.parametrize("argument", ["-uuid", "type=1,uuid=0badf57a-0000-4000-8000-000000000000"])
+def test_a_machine_shows_its_uuid_unless_qemu_was_told_another(argument: str) -> None:
+    xml = POSSIBLE["qemu-commandline-harmless"]
+    assert definition.shown_uuid(xml) == "4338110c-6d8e-5225-b182-bc71ec7bac34"
+    more = xml.replace("<qemu:arg ", f"<qemu:arg value='{argument}'/><qemu:arg ", 1)
+    assert more != xml and definition.shown_uuid(more) == ""

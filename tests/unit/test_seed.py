@@ -14,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from passlib.hash import sha512_crypt
 
+import lifebuoy.guest
 from lifebuoy import policy
 from lifebuoy.rescue import seed
 
 PASSWORD = "Rescue-Me-2026"
+DRIVES = Path(lifebuoy.guest.__path__[0]) / "init" / "drives"
+MACHINE = "0Badf57a-0000-4000-8000-00000000000A"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def read(iso: bytes, path: str) -> str:
 
 
 def test_the_password_is_nowhere_in_the_seed_only_its_hash(credentials: seed.Credentials) -> None:
-    iso = seed.seed_iso(credentials, hostname="web1-rescue", session="s1")
+    iso = seed.seed_iso(credentials, hostname="web1-rescue", session="s1", machine=MACHINE)
     assert PASSWORD.encode() not in iso
     digest = read(iso, "/lifebuoy/password-hash").strip()
     assert sha512_crypt.verify(PASSWORD, digest) and credentials.password_hash == digest
@@ -44,7 +47,7 @@ def test_the_password_is_nowhere_in_the_seed_only_its_hash(credentials: seed.Cre
 def test_cloud_init_finds_the_same_facts_under_the_label_it_looks_for(
     credentials: seed.Credentials,
 ) -> None:
-    iso = seed.seed_iso(credentials, hostname="web1-rescue", session="s1")
+    iso = seed.seed_iso(credentials, hostname="web1-rescue", session="s1", machine=MACHINE)
     assert iso[32768 + 40 : 32768 + 46] == b"cidata"
     first, _, rest = read(iso, "/user-data").partition("\n")
     assert first == "#cloud-config"
@@ -84,3 +87,38 @@ def test_every_password_the_rule_allows_is_hashed_to_one_line(password: str) -> 
     digest = seed.hash_password(password)
     assert re.fullmatch(r"\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}", digest)
     assert sha512_crypt.verify(password, digest)
+
+
+@pytest.mark.parametrize(
+    ("machine", "label", "shown", "taken"),
+    [
+        (MACHINE, "cidata", MACHINE.lower(), True),
+        (MACHINE, "cidata", MACHINE.upper(), True),
+        (MACHINE, "cidata", None, True),
+        ("", "cidata", MACHINE, True),
+        (MACHINE, "cidata", MACHINE.replace("A", "B"), False),
+        (MACHINE, "backup", MACHINE, False),
+        (None, "cidata", MACHINE, False),
+    ],
+)
+def test_the_rescue_system_takes_no_cd_for_its_seed_but_the_one_that_names_its_machine(
+    machine: str | None,
+    label: str,
+    shown: str | None,
+    taken: bool,
+    credentials: seed.Credentials,
+    tmp_path: Path,
+) -> None:
+    made = seed.seed_iso(credentials, hostname="a", session="s", machine=machine or "")
+    iso = tmp_path / "cd.iso"
+    iso.write_bytes(made.replace(b"cidata", label.encode()))
+    folder = tmp_path / "mounted" / "lifebuoy"
+    folder.mkdir(parents=True)
+    if machine is not None:
+        (folder / "machine").write_text(read(made, "/lifebuoy/machine"))
+    uuid = tmp_path / "product_uuid"
+    if shown is not None:
+        uuid.write_text(shown + "\n")
+    script = f'. {DRIVES}; is_seed "$1" "$2" "$3"'
+    words = ["sh", "-euc", script, "sh", str(iso), str(folder.parent), str(uuid)]
+    assert (subprocess.run(words, check=False, timeout=30).returncode == 0) is taken

@@ -54,6 +54,8 @@ def _link(link: LinkReport, *, last: bool) -> Iterator[Text]:
             yield Text(f" {bar}     {line}")
     for line in link.unfinished:
         yield Text(f" {bar}     not examined to the end: {line}")
+    for name in link.not_applicable:
+        yield Text(f" {bar}     not applicable: {name}, for systems with dpkg")
 
 
 def _finding(finding: Finding) -> Iterator[str]:

@@ -33,11 +33,26 @@ def database(session: Session) -> Database:
     Raises:
         BadInput, DatabaseTrouble: see ``store``.
     """
-    from lifebuoy.store import default_url, open_database, schema  # a tenth of a second
+    from lifebuoy.store import schema
 
-    opened = open_database(session.settings.database or default_url(session.state_dir))
+    opened = _opened(session)
     schema.prepare(opened)
     return opened
+
+
+def is_server(session: Session) -> bool:
+    """Whether the database is a server, which may be away for a while, and not a file.
+
+    Raises:
+        BadInput, DatabaseTrouble: see ``store``.
+    """
+    return not _opened(session).is_sqlite
+
+
+def _opened(session: Session) -> Database:
+    from lifebuoy.store import default_url, open_database  # a tenth of a second
+
+    return open_database(session.settings.database or default_url(session.state_dir))
 
 
 class OnRecord:

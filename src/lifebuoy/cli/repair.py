@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
-from lifebuoy.cli import ask, boot_chain, durable, options, output, progress
+from lifebuoy.cli import ask, boot_chain, durable, options, output, progress, repair_sources
 from lifebuoy.cli.backup_words import done
 from lifebuoy.cli.doctor import Timeout, look
 from lifebuoy.cli.operations import queued, tell_waiting
 from lifebuoy.cli.session import Session, of
-from lifebuoy.doctor.report import Finding, Report, Risk
+from lifebuoy.doctor.report import Finding, Plan, Report, Risk
 from lifebuoy.errors import BadInput
 from lifebuoy.model import Action
 from lifebuoy.operations import repair as operation
@@ -54,7 +55,12 @@ def repair(
         ),
     ] = None,
     only_show: Annotated[
-        bool, options.flag("--dry-run", help="Show what would change, as a diff, and end.")
+        bool,
+        options.flag(
+            "--dry-run",
+            help="Show what would change, as a diff, and where each package would come from, and "
+            "end. Nothing is downloaded.",
+        ),
     ] = False,
     undo: Annotated[
         bool, options.flag("--undo", help="Take the last repair back: every replaced byte.")
@@ -112,7 +118,7 @@ def repair(
         if undo:
             _undo(session, found, name, request, secret, queue=queue, as_json=json)
         elif only_show:
-            _show_plan(found, name, request, secret, as_json=json)
+            _show_plan(found, name, request, secret, supply, as_json=json)
         elif queue and supply:
             _hand_over(session, found, name, request, as_json=json)
         elif queue:
@@ -225,27 +231,35 @@ def _show(session: Session, name: str, reached: Repaired, request: RepairRequest
 
 
 def _show_plan(
-    context: Context, name: str, request: RepairRequest, secret: Secret, *, as_json: bool
+    context: Context,
+    name: str,
+    request: RepairRequest,
+    secret: Secret,
+    supply: Supply | None,
+    *,
+    as_json: bool,
 ) -> None:
     report = look(context, name, request.examine_s, secret.passphrase, silent=as_json)
     todo = operation.chosen(report, request.only)
-    difference: list[str] = []
+    plan = Plan(difference=())
     if todo:
         ids = [one.id for one in todo]
         there = operation.doctor_of(context.host.domain(name), Action.REPAIR, secret.passphrase)
-        difference = there.difference(ids, request.examine_s)
+        plan = replace(there, offline=request.offline).plan(ids, request.examine_s)
     if as_json:
         output.print_json(
             {
                 "dry_run": True,
                 "instance": name,
                 "repairs": [_planned(one) for one in todo],
-                "difference": difference,
+                "difference": plan.difference,
+                "packages": [repair_sources.as_facts(one, supply) for one in plan.packages],
             }
         )
         return
     if todo:
-        output.say(output.diff_text(difference))
+        output.say(output.diff_text(plan.difference))
+        output.say(*repair_sources.drawn(plan.packages, supply))
     else:
         output.say("There is nothing that the doctor would mend.", *_unnamed(report, request))
     output.note("Nothing was changed.")

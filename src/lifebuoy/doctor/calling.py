@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
-from lifebuoy.doctor.report import MOST_BYTES, Report, escaped, parse, parse_runs, unusable
+from lifebuoy.doctor.report import (
+    MOST_BYTES,
+    Plan,
+    Report,
+    escaped,
+    parse,
+    parse_plan,
+    parse_runs,
+    unusable,
+)
 from lifebuoy.errors import (
     AgentUnavailable,
     BadInput,
@@ -32,7 +41,7 @@ EXAMINE_S: Final = 900.0
 REPAIR_S: Final = 1800.0
 _KILL_S: Final = 10
 _MARGIN_S: Final = 30.0
-_MOST_DIFFERENCE: Final = 2 << 20
+_MOST_PLAN: Final = 2 << 20
 _MOST_WORDS: Final = 1 << 20
 #: 1: something stops the boot; where that is not asked, it is what a crash ends with
 _SAID: Final = frozenset({0, 1})
@@ -127,12 +136,12 @@ class Doctor:
             raise unusable(self.name, "it does not say what was mended")
         return found
 
-    def difference(self, only: Sequence[str] = (), seconds: float = EXAMINE_S) -> list[str]:
-        """The lines of a diff of what a repair would change; nothing is changed."""
+    def plan(self, only: Sequence[str] = (), seconds: float = EXAMINE_S) -> Plan:
+        """What a repair would change and where packages would come from; nothing is changed."""
         chosen = ["--only", ",".join(only)] if only else []
-        asked = ["--dry-run", *chosen]
-        raw = self._ask(asked, seconds, most=_MOST_DIFFERENCE, good=_DONE)
-        return [escaped(line) for line in raw.decode(errors="replace").splitlines()]
+        chosen += ["--offline"] if self.offline else []
+        asked = ["--dry-run", "--json", *chosen]
+        return parse_plan(self._ask(asked, seconds, most=_MOST_PLAN, good=_DONE), self.name)
 
     def runs(self, seconds: float = EXAMINE_S) -> tuple[str, ...]:
         """The repairs that can be taken back, oldest first."""

@@ -6,6 +6,7 @@ import sys
 
 from lifebuoy.doctor.patterns import PATTERNS
 from lifebuoy.guest.doctor.checks import registry
+from lifebuoy.guest.doctor.model import Dpkg
 
 _HEAD = """# The doctor
 
@@ -50,11 +51,12 @@ Files come back from Debian packages of the very version that the disk's package
 out of the first that is whole: in the instance's own cache (`/var/cache/apt/archives`); in what
 you bring with `--packages`, a folder of `.deb` files in any depth, such as a mirror's, or an ISO
 such as an installer's; or from its own repositories, over the rescue system's network, unless
-`--offline`. A file is used only where its MD5 is that of the package database; where that has
-none, where it is the one that the package names itself. Links have none. Of the instance's
+`--offline`. With `--dry-run` each package is named with where it would come from; nothing is
+downloaded for that. A file is used only where its MD5 is that of the package database; where that
+has none, where it is the one that the package names itself. Links have none. Of the instance's
 sources only servers are asked, and an unsigned one, or one that its keys have not signed, is as
-if it were not there, also where it says `trusted=yes`. A file of `/etc` that its owner edited
-stays beside the one that comes back.
+if it were not there, also where it says `trusted=yes`. What stood in a file of `/etc` that a repair
+writes stays beside it, as `NAME.before-RUN`.
 
 From the host, `lifebuoy repair NAME --packages DIR|ISO` works without any network: what is named
 becomes one ISO, is brought to the host through libvirt, and is put into the drive that held the
@@ -67,15 +69,26 @@ needs none of them.
 
 A finding stops the boot, is a warning, or a note; a report's headline is the first that stops
 the boot.
+
+On systems of the rpm family (Fedora, RHEL, AlmaLinux and their kin), Alpine and Arch, every check
+looks that does not need dpkg's database; the others are shown as not applicable. What can be mended
+without packages is mended: tables, boot sectors, menus and entries, a kernel from the copy beside
+its modules, an initramfs by the system's own dracut, mkinitfs or mkinitcpio, fstab, accounts,
+links, modes. Where a package is needed, the report says what to type: dnf, apk or pacman. On a
+system with SELinux a repair that makes files asks for all of them to be labelled at the next
+start, which takes minutes and one more restart. These systems were tried as shapes only: disks
+laid out as theirs are, of parts that Debian has, which do not boot. Debian, installed and booted,
+is what the doctor was tried on in full.
 """
+_DPKG = {Dpkg.UNUSED: "no", Dpkg.REPAIRS: "for repairs", Dpkg.NEEDED: "needed"}
 
 
 def page() -> str:
     """The whole page, Markdown."""
-    parts = [_HEAD, "## Checks", "", "| link | check | what holds where all is well | reads |"]
-    parts.append("| --- | --- | --- | --- |")
+    columns = "| link | check | what holds where all is well | reads | dpkg's database |"
+    parts = [_HEAD, "## Checks", "", columns, "| --- | --- | --- | --- | --- |"]
     parts += [
-        f"| {check.LINK.value} | {check.ID} | {check.TITLE} | {check.READS} |"
+        f"| {check.LINK.value} | {check.ID} | {check.TITLE} | {check.READS} | {_DPKG[check.DPKG]} |"
         for check in registry()
     ]
     parts += ["", "## What machines say", "", "| link | pattern | what it means | next |"]

@@ -131,6 +131,7 @@ class LinkReport(_Strict):
     health: Health
     findings: Annotated[tuple[Finding, ...], Field(max_length=_MOST_FINDINGS), FailFast()]
     unfinished: Annotated[tuple[Text, ...], Field(max_length=100), FailFast()]
+    not_applicable: Annotated[tuple[Id, ...], Field(max_length=100), FailFast()] = ()
 
     @model_validator(mode="after")
     def _agrees(self) -> LinkReport:
@@ -162,6 +163,7 @@ class Report(_Strict):
     version: Literal[1] = Field(alias="schema")
     headline: Id | None
     system: Text
+    family: Literal["debian", "rpm", "alpine", "arch", "other"] = "other"
     root: Text
     firmware: Literal["bios", "uefi"]
     disks: Annotated[tuple[Text, ...], Field(max_length=256), FailFast()]
@@ -203,6 +205,34 @@ class Runs(_Strict):
     runs: Annotated[tuple[RunName, ...], Field(max_length=10_000), FailFast()]
 
 
+class Origin(StrEnum):
+    """Where a package that a repair needs would come from."""
+
+    CACHE = "cache"
+    GIVEN = "given"
+    REPOSITORY = "repository"
+    UNLISTED = "unlisted"
+    NOWHERE = "nowhere"
+
+
+class Wanted(_Strict):
+    """A package that the repair of the finding ``id`` takes files from."""
+
+    id: Id
+    package: Text
+    version: Text
+    architecture: Text
+    origin: Origin
+
+
+class Plan(_Strict):
+    """What a repair would change, as lines of a diff, and what it needs for that."""
+
+    version: Literal[1] = Field(default=1, alias="schema")
+    difference: Annotated[tuple[Text, ...], Field(max_length=100_000), FailFast()]
+    packages: Annotated[tuple[Wanted, ...], Field(max_length=_MOST_FINDINGS), FailFast()] = ()
+
+
 _ReadT = TypeVar("_ReadT", bound=_Strict)
 
 
@@ -218,6 +248,14 @@ def parse(raw: bytes, name: str) -> Report:
 def parse_runs(raw: bytes, name: str) -> tuple[str, ...]:
     """The names of the repairs that can be taken back, likewise."""
     return _read(Runs, raw, name).runs
+
+
+def parse_plan(raw: bytes, name: str) -> Plan:
+    """What a repair would change, likewise; of an older doctor it is text without the packages."""
+    if raw.lstrip()[:1] == b"{":
+        return _read(Plan, raw, name)
+    lines = raw.decode(errors="replace").splitlines()
+    return Plan(difference=tuple(escaped(line)[:_MOST_TEXT] for line in lines[:100_000]))
 
 
 def unusable(name: str, why: str) -> GuestReportUnusable:

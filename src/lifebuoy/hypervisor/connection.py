@@ -26,6 +26,9 @@ EMBED: Final = "embed"
 _HALF_STARTED: Final = re.compile(rb"<domstatus [^>]*\bpid='0'")
 _NOTE_MARGIN_BYTES: Final = 16 << 10
 _SESSION_DAEMONS: Final = ("virtqemud", "libvirtd")
+#: Roots that this process has, until it ends. Their driver.pid must not even be read here: libvirt
+#: holds it by a lock of fcntl(2), which goes when the process closes any descriptor of that file.
+_OPENED: Final[set[Path]] = set()
 
 
 def connect(uri: str | None, *, state_dir: Path, name: str = "", pool: str = "") -> Host:
@@ -85,12 +88,13 @@ def _open_embedded(root: Path) -> Link:
     uri = embedded_uri(root)
     try:
         _prepare(root)
-        _forget_half_started(root / "run/qemu")
+        if root.resolve() not in _OPENED:
+            _forget_half_started(root / "run/qemu")
         _require_room_for_notes(root / "run/qemu")
     except OSError as exc:
         raise CannotConnect(f"cannot use the folder '{root}': {exc.strerror}") from exc
     try:
-        return _open(facts(uri))
+        link = _open(facts(uri))
     except libvirt.libvirtError as exc:
         words = message(exc)
         if "pid file" in words:
@@ -104,6 +108,8 @@ def _open_embedded(root: Path) -> Link:
             hint="it needs libvirt's QEMU driver: install libvirt-daemon-driver-qemu "
             "(Debian, Ubuntu) or libvirt-daemon-driver-qemu (Fedora, RHEL)",
         ) from exc
+    _OPENED.add(root.resolve())
+    return link
 
 
 def _prepare(root: Path) -> None:

@@ -185,10 +185,7 @@ class Entering:
 
     def _place_seed(self) -> None:
         self.state["paths"]["seed"] = place_seed(
-            self._host,
-            self._secrets,
-            instance=self._domain.name,
-            session=self.state["session"],
+            self._host, self._secrets, self._domain, self.state["session"]
         )
 
     def _remove_media(self) -> None:

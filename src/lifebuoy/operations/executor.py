@@ -123,12 +123,15 @@ class _ServerLocked:
     def __init__(self, database: Database, name: str) -> None:
         self.id = name
         self._database = database
-        self._engine = sa.create_engine(
+        from lifebuoy.store import answering  # loads a driver: only where it is used
+
+        made = sa.create_engine(
             database.url,
             poolclass=sa.pool.NullPool,
             isolation_level="AUTOCOMMIT",
             connect_args=server_arguments(database.url, f"lifebuoy {name}"),
         )
+        self._engine = answering.watch(made, database.patience_s)
         self._closing = threading.Event()
         try:
             self._connection = self._locked()

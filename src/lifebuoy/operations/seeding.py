@@ -8,7 +8,7 @@ from lifebuoy.errors import HostTrouble
 from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.model import Stay
 from lifebuoy.operations.plan import EnterRequest, Plan
-from lifebuoy.rescue import media
+from lifebuoy.rescue import definition, media
 from lifebuoy.rescue.cdrom import SEED_SERIAL
 from lifebuoy.rescue.markup import parse
 from lifebuoy.rescue.seed import Credentials, make_credentials, seed_iso
@@ -45,8 +45,8 @@ class Secrets:
         return self.credentials
 
 
-def place_seed(host: Host, secrets: Secrets, *, instance: str, session: str) -> str:
-    """Put the seed into the store; its path there.
+def place_seed(host: Host, secrets: Secrets, domain: Domain, session: str) -> str:
+    """Put the seed of the domain's stay into the store; its path there.
 
     Raises:
         HostTrouble: it is not there yet, and who could make it has ended.
@@ -59,11 +59,12 @@ def place_seed(host: Host, secrets: Secrets, *, instance: str, session: str) -> 
         return found.path
     if found is not None:  # from a try of this process that was cut short
         host.store.remove(name, wipe=True)
-    hostname = "".join(c if c.isascii() and c.isalnum() else "-" for c in instance)
+    hostname = "".join(c if c.isascii() and c.isalnum() else "-" for c in domain.name)
     content = seed_iso(
         secrets.credentials,
         hostname=(hostname.strip("-") or "instance")[:50] + "-rescue",
         session=session,
+        machine=definition.shown_uuid(domain.xml()),
     )
     return host.store.put(name, content, shared=False).path
 

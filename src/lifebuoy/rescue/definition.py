@@ -14,7 +14,7 @@ from lxml import etree
 from lifebuoy.model import Stay
 from lifebuoy.rescue import cdrom, devices, secret
 from lifebuoy.rescue.markup import Element, parse, place, remove, text_of
-from lifebuoy.rescue.refusal import refuse_element, refuse_if_impossible
+from lifebuoy.rescue.refusal import qemu_arguments, refuse_element, refuse_if_impossible
 from lifebuoy.rescue.stay import TAG, from_element, to_element
 from lifebuoy.rescue.traits import (
     Disk,
@@ -221,6 +221,15 @@ def _raise_memory(root: Element, min_memory_mib: int) -> None:
     limit = root.find("memtune/hard_limit")
     if raised and limit is not None and kib_of(limit) < raised + _OVERHEAD_KIB:
         remove(limit)
+
+
+def shown_uuid(xml: str) -> str:
+    """The UUID that the machine shows its system (SMBIOS, type 1); empty where QEMU's own
+    arguments may say another.
+    """
+    root = parse(xml)
+    own = any("uuid" in one or "smbios" in one for one in qemu_arguments(root))
+    return "" if own else (root.findtext("uuid") or "").strip().lower()
 
 
 def boots_rescue(xml: str) -> bool:

@@ -65,6 +65,18 @@ class Supply:
         return 0 if self.as_it_is else sum(source.is_iso for source in self.sources)
 
     @property
+    def has_iso(self) -> bool:
+        """Whether there is something on it that is not looked into here."""
+        return any(source.is_iso for source in self.sources)
+
+    def has_file(self, package: str, version: str, architecture: str) -> bool:
+        """Whether a file in a folder is called as that package is, in a cache or in a mirror."""
+        versions = {version.replace(":", "%3a"), version.partition(":")[2] or version}
+        wanted = {f"{package}_{one}_{architecture}.deb" for one in versions}
+        files = (file.name for one in self.sources if not one.is_iso for file in one.files)
+        return any(name in wanted for name in files)
+
+    @property
     def size_bytes(self) -> int:
         """The size of the medium; of one that must be made, what it can be at most."""
         size = sum(source.size_bytes for source in self.sources)

@@ -162,12 +162,16 @@ def _refuse_sealed(root: Element) -> None:
         )
 
 
-def _refuse_arguments(root: Element) -> None:
-    arguments = [
+def qemu_arguments(root: Element) -> list[str]:
+    """What the definition hands QEMU itself."""
+    return [
         str(argument.get("value") or "")
         for argument in root.findall(f"{{{QEMU_NAMESPACE}}}commandline/{{{QEMU_NAMESPACE}}}arg")
     ]
-    for argument in arguments:
+
+
+def _refuse_arguments(root: Element) -> None:
+    for argument in qemu_arguments(root):
         why = _why_refused(argument)
         if why:
             raise CannotRescue(

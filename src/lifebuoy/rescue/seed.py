@@ -78,13 +78,18 @@ def fingerprint(public_key: str) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def seed_iso(credentials: Credentials, *, hostname: str, session: str) -> bytes:
-    """The seed disk's bytes (about 400 KiB). ``session`` becomes NoCloud's instance-id."""
+def seed_iso(credentials: Credentials, *, hostname: str, session: str, machine: str) -> bytes:
+    """The seed disk's bytes (about 400 KiB). ``session`` becomes NoCloud's instance-id.
+
+    ``machine`` is the UUID that the machine shows its system, by which our image tells the seed
+    from every other CD-ROM; empty where that is not known.
+    """
     import pycdlib
 
     files = {
         "user-data": _user_data(credentials, hostname),
         "meta-data": json.dumps({"instance-id": session, "local-hostname": hostname}) + "\n",
+        "lifebuoy/machine": machine.lower() + "\n",
         "lifebuoy/hostname": hostname + "\n",
         "lifebuoy/password-hash": credentials.password_hash + "\n",
         "lifebuoy/authorized-keys": "".join(f"{key}\n" for key in credentials.ssh_keys),

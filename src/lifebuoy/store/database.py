@@ -172,17 +172,7 @@ def open_database(url: str, patience_s: float | None = None) -> Database:
         waits_s = _sqlite_patience(parsed) if patience_s is None else patience_s
         return Database(parsed, _sqlite(parsed, waits_s), waits_s)
     waits_s = AWAY_S if patience_s is None else patience_s
-    return Database(
-        parsed,
-        sa.create_engine(
-            parsed,
-            pool_pre_ping=True,
-            pool_size=5,
-            max_overflow=20,
-            connect_args=server_arguments(parsed, "lifebuoy", lock_timeout(waits_s)),
-        ),
-        waits_s,
-    )
+    return Database(parsed, _server(parsed, waits_s), waits_s)
 
 
 def trouble(location: str, error: Exception) -> DatabaseTrouble:
@@ -196,10 +186,14 @@ def trouble(location: str, error: Exception) -> DatabaseTrouble:
 
 
 def server_arguments(url: sa.URL, name: str, options: str = "") -> dict[str, Any]:
-    """How to connect to PostgreSQL, as ``name``; ``options`` is in the words of libpq."""
+    """How to connect to PostgreSQL, as ``name``; ``options`` is in the words of libpq.
+
+    What the URL itself says counts.
+    """
     said = url.query.get("options", "")
     words = [options, _MISSED, said if isinstance(said, str) else " ".join(said)]
-    return {"application_name": name, "options": " ".join(words).strip(), **_QUICK_TO_NOTICE}
+    quick = {key: value for key, value in _QUICK_TO_NOTICE.items() if key not in url.query}
+    return {"application_name": name, "options": " ".join(words).strip(), **quick}
 
 
 def lock_timeout(seconds: float) -> str:
@@ -239,6 +233,19 @@ def _sqlite_patience(url: sa.URL) -> float:
         return float(str(url.query.get("timeout", BUSY_S)))
     except ValueError:
         raise BadInput("the timeout in the setting database is no number of seconds") from None
+
+
+def _server(url: sa.URL, patience_s: float) -> sa.Engine:
+    from lifebuoy.store import answering  # loads a driver: only where it is used
+
+    made = sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=20,
+        connect_args=server_arguments(url, "lifebuoy", lock_timeout(patience_s)),
+    )
+    return answering.watch(made, patience_s)
 
 
 def _sqlite(url: sa.URL, patience_s: float) -> sa.Engine:

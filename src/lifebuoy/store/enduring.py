@@ -78,6 +78,8 @@ def _server(database: Database, pool_size: int) -> sa.Engine:
     """A server that is away is waited for where a connection is made; it is seen soon when it is
     back. What else fails on and on (a full disk of its) is given up after as long.
     """
+    from lifebuoy.store import answering  # loads a driver: only where it is used
+
     made = sa.create_engine(
         database.url,
         pool_pre_ping=True,
@@ -104,11 +106,11 @@ def _server(database: Database, pool_size: int) -> sa.Engine:
         )
 
     @sa.event.listens_for(made, "do_connect")
-    def connect(dialect: sa.Dialect, _record: object, words: Any, named: Any) -> Any:
+    def connect(_dialect: sa.Dialect, _record: object, words: Any, named: Any) -> Any:
         deadline = time.monotonic() + database.patience_s
         while True:
             try:
-                return dialect.connect(*words, **named)
+                return answering.connect(database.patience_s, *words, **named)
             except passing as error:
                 if time.monotonic() >= deadline:
                     raise trouble(error) from error

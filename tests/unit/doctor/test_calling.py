@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from lifebuoy.doctor.calling import Doctor, Medium
-from lifebuoy.doctor.report import Report, parse
+from lifebuoy.doctor.report import Origin, Report, parse
 from lifebuoy.errors import (
     AgentUnavailable,
     BadInput,
@@ -109,8 +110,30 @@ def test_packages_are_mounted_where_nobody_else_sees_it_and_only_for_a_repair() 
     assert "/usr/bin/unshare" not in looked and "--offline" not in looked
 
 
-def test_a_difference_is_shown_without_what_commands_a_terminal() -> None:
-    assert doctor(Agent(out=b"+a\x1b[2J\n-\xff\n")).difference() == ["+a\\x1b[2J", "-�"]
+def test_a_plan_is_shown_without_what_commands_a_terminal() -> None:
+    wanted = {"id": "base-libraries", "package": "li\x1bbc6", "version": "1", "origin": "cache"}
+    wanted["architecture"] = "amd64"
+    value = {"schema": 1, "difference": ["+a\x1b[2J"], "packages": [wanted]}
+    agent = Agent(out=json.dumps(value).encode())
+    plan = replace(doctor(agent), offline=True).plan(["base-libraries"])
+    assert plan.difference == ("+a\\x1b[2J",)
+    (found,) = plan.packages
+    assert (found.package, found.origin) == ("li\\x1bbc6", Origin.CACHE)
+    assert list(agent.ran[0])[-5:] == [
+        "--dry-run",
+        "--json",
+        "--only",
+        "base-libraries",
+        "--offline",
+    ]
+    with pytest.raises(GuestReportUnusable):
+        wanted["origin"] = "the moon"
+        doctor(Agent(out=json.dumps(value).encode())).plan()
+
+
+def test_the_plan_of_an_older_doctor_is_its_text() -> None:
+    plan = doctor(Agent(out=b"+a\x1b[2J\n-\xff\n")).plan()
+    assert (plan.difference, plan.packages) == (("+a\\x1b[2J", "-�"), ())
 
 
 def test_names_of_repairs_that_are_no_names_are_refused() -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from lifebuoy.guest.doctor.examining import examine, headline
-from lifebuoy.guest.doctor.model import Finding, Health, Link, LinkReport, Severity
+from lifebuoy.guest.doctor.model import Dpkg, Finding, Health, Link, LinkReport, Severity
 from lifebuoy.guest.doctor.patient import Patient
 
 NOBODY = Patient([], [], "")
@@ -21,6 +21,7 @@ class Play:
     LINK = Link.KERNEL
     TITLE = READS = "nothing"
     NEEDS_ROOT = False
+    DPKG = Dpkg.UNUSED
 
     def examine(self, patient: Patient) -> Iterator[Finding]:
         yield Finding(self.ID, self.LINK, Severity.WARNING, "something", "because")

@@ -28,6 +28,7 @@ from lifebuoy.guest.doctor.formats import (
     mbr,
     pam,
     sshdconfig,
+    unitfile,
 )
 from lifebuoy.guest.doctor.naming import plain
 from lifebuoy.guest.doctor.packages import dpkg
@@ -49,12 +50,14 @@ TEXTS: Final[dict[str, tuple[Callable[[str], object], int]]] = {
     "pam": (pam.parse, MIB >> 2),
     "sshd-config": (sshdconfig.faults, MIB),
     "lvm-metadata": (lvm.logical_volumes, 4 * MIB),
+    "unit-file": (lambda text: unitfile.fault(text, "a.service"), unitfile.MOST_BYTES),
+    "unit-programs": (unitfile.programs, unitfile.MOST_BYTES),
     "name": (plain, MIB),
 }
 #: what a text is made of; each made some parser of somebody's quadratic
 PIECES: Final = (
     "a", " ", "\n", '"', "'", '\\"', '"\\', "{", "}", "${", "[", "=", ":", "a=[", "a { ",
-    "menuentry a {\n", "auth ", "a:b\n", " a\n", "Package: a\n a\n", "\n\nPackage: a\n",
+    "menuentry a {\n", "auth ", "a\\\n", "a:b\n", " a\n", "Package: a\n a\n", "\n\nPackage: a\n",
 )  # fmt: skip
 
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lifebuoy.guest.doctor import kernels, openrc
 from lifebuoy.guest.doctor.checks import base_loader_cache, kernel_image
 from lifebuoy.guest.doctor.formats import (
     accounts,
+    bls,
     cpio,
     elf,
     ext,
@@ -24,6 +26,8 @@ from lifebuoy.guest.doctor.formats import (
     pam,
     signature,
     sshdconfig,
+    syslinuxcfg,
+    unitfile,
 )
 from lifebuoy.guest.doctor.naming import plain
 from lifebuoy.guest.doctor.packages import dpkg
@@ -60,6 +64,7 @@ BINARY: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "initramfs": (lambda data: cpio.listing(io.BytesIO(data)), b"070701"),
     "initramfs-gzip": (lambda data: cpio.listing(io.BytesIO(data)), b"\x1f\x8b\x08"),
     "ld-cache": (base_loader_cache._fault, b"glibc-ld.so.cache1.1"),
+    "kernel-release": (kernels.release_of, bytes(0x202) + b"HdrS"),
     "kernel": (lambda data: kernel_image._fault(data, len(data)), bytes(0x202) + b"HdrS"),
 }
 TEXT: dict[str, Callable[[str], object]] = {
@@ -75,7 +80,13 @@ TEXT: dict[str, Callable[[str], object]] = {
     "dpkg-config": dpkg.left_out_by,
     "pam": pam.parse,
     "sshd-config": sshdconfig.faults,
+    "loader-entry": bls.parse,
+    "grubenv": bls.environment,
+    "extlinux": lambda text: syslinuxcfg.parse(text).chosen(),
+    "inittab": openrc.getties,
     "lvm-metadata": lvm.logical_volumes,
+    "unit-file": lambda text: unitfile.fault(text, "a.service"),
+    "unit-programs": unitfile.programs,
     "name": plain,
 }
 SHELL = ("menuentry", "{", "}", "'", '"', "$", "linux", "initrd", "search", "--fs-uuid", "set")

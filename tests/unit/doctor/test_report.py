@@ -36,7 +36,9 @@ def said() -> dict[str, Any]:
     broken = model.LinkReport(model.Link.BASE_SYSTEM, model.Health.BROKEN, (_FINDING,), ("x",))
     sound = {link: model.LinkReport(link, model.Health.SOUND) for link in model.Link}
     chain = list((sound | {model.Link.BASE_SYSTEM: broken}).values())
-    made = guest_report.Report(chain, ["/dev/vda"], "/dev/vda1", "Debian", "bios", 1.25, 4096)
+    made = guest_report.Report(
+        chain, ["/dev/vda"], "/dev/vda1", "Debian", "bios", "debian", 1.25, 4096
+    )
     return guest_report.as_json(made)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from lifebuoy.guest.doctor import applying
+from lifebuoy.guest.doctor.change import PutFile
+from lifebuoy.guest.doctor.packages import deb
 from lifebuoy.guest.doctor.patient import Patient
 from lifebuoy.guest.doctor.tree import Tree
 from lifebuoy.guest.doctor.undo import Store, make_so, state_of
@@ -83,3 +85,24 @@ def test_a_journal_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "undo/journal")
     with pytest.raises(OSError, match="no file of ours"):
         Store(tmp_path / "undo")
+
+
+def test_what_is_written_into_etc_leaves_beside_it_what_was_there(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "var").mkdir()
+    for name in ("etc/own", "etc/same", "etc/empty", "var/own"):
+        (root / name).write_text({"own": "mine", "same": "new", "empty": ""}[Path(name).name])
+    store = Store(tmp_path / "undo")
+    applier = applying.Applier(patient(root), store, deb.Sources(), "run")
+    for name in ("own", "same", "empty", "fresh"):
+        applier.apply("some-id", [PutFile(f"/etc/{name}", b"new")])
+    applier.apply("some-id", [PutFile("/etc/own", b"newer"), PutFile("/var/own", b"new")])
+    assert {path.name: path.read_text() for path in (root / "etc").iterdir()} == {
+        "own": "newer",
+        "own.before-run": "mine",
+        "same": "new",
+        "empty": "new",
+        "fresh": "new",
+    }
+    assert [path.name for path in (root / "var").iterdir()] == ["own"]

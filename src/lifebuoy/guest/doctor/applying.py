@@ -18,6 +18,7 @@ from .change import (
     MakeFolder,
     MakeLink,
     PutFile,
+    Relabel,
     Remove,
     RunInside,
     RunOutside,
@@ -25,10 +26,11 @@ from .change import (
     WriteBlocks,
 )
 from .naming import plain
-from .packages import deb, dpkg
+from .packages import deb
 from .patient import Patient
 from .tree import Tree
 from .undo import Store, flush_folder, make_so, put_file, put_link, set_owner, state_of
+from .usr import canonical
 from .volume import Volume
 
 
@@ -74,6 +76,8 @@ class Applier:
             path = self._existing(change.path)
             self._keep(finding, self._tree.resolve(change.path) or change.path, path)
             set_owner(path, change.mode, change.uid, change.gid)
+        elif isinstance(change, Relabel):
+            self._put(finding, PutFile(change.path, b""))
         elif isinstance(change, Remove):
             path = self._place(finding, change.path)
             self._keep(finding, change.path, path)
@@ -132,7 +136,7 @@ class Applier:
             mode = old.st_mode & 0o7777 if mode is None else mode
             uid = old.st_uid if uid is None else uid
             gid = old.st_gid if gid is None else gid
-            if change.beside:
+            if change.beside or _is_edited(real or change.path, change.data, path):
                 self._keep_beside(finding, real or change.path, path)
         put_file(path, change.data, 0o644 if mode is None else mode, uid or 0, gid or 0)
 
@@ -146,7 +150,7 @@ class Applier:
 
     def _from_package(self, finding: str, change: FromPackage) -> None:
         """From the first package that is whole; what one lacks or has damaged, from the next."""
-        left = {dpkg.canonical(path) for path in change.paths}
+        left = {canonical(path, change.usr) for path in change.paths}
         damaged: list[str] = []
         for archive in self._archives(change, damaged):
             wanted = replace(change, paths=tuple(sorted(left)))
@@ -171,7 +175,7 @@ class Applier:
             self._make_folder(finding, folder)
             return
         path = self._place(finding, member.path)
-        if _is_edited(member, path):
+        if _is_edited(member.path, member.data, path):
             self._keep_beside(finding, member.path, path)
         self._keep(finding, member.path, path)
         if member.link:
@@ -203,7 +207,7 @@ class Applier:
                     mounting.run(["mount", "--rbind", f"/{folder}", self._tree.here(real)])
                     mounted.append(self._tree.here(real))
             for folder, place in self._tree.places.items():
-                if folder != "/" and os.path.ismount(place) and plain_folder(root, folder):
+                if folder != "/" and plain_folder(root, folder):
                     mounting.run(["mount", "--bind", place, root + folder])
                     mounted.append(root + folder)
             done = mounting.run(["chroot", root, *change.argv], change.timeout_s)
@@ -215,11 +219,11 @@ class Applier:
             raise CannotApply(f"{change.argv[0]}: {words[-1] if words else done.returncode}")
 
 
-def _is_edited(member: deb.Member, path: Path) -> bool:
-    """Whether there is something of the owner's where a file of the configuration comes back."""
-    if not member.path.startswith("/etc/") or path.is_symlink() or not path.is_file():
+def _is_edited(shown: str, data: bytes, path: Path) -> bool:
+    """Whether there is something of the owner's where a file of the configuration is written."""
+    if not shown.startswith("/etc/") or path.is_symlink() or not path.is_file():
         return False
-    return path.stat().st_size > 0 and path.read_bytes() != member.data
+    return path.stat().st_size > 0 and path.read_bytes() != data
 
 
 def plain_folder(root: str, folder: str) -> bool:

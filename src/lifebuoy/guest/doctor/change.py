@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Union
 
+from .usr import Usr
+
 
 @dataclass(frozen=True)
 class PutFile:
     """The file ``path`` of the guest gets this content; folders on the way are made.
 
     ``mode``, ``uid`` and ``gid`` None: as the file has them now, else 0644 root:root.
-    ``beside``: the old file stays next to it, for the owner who edited it.
+    ``beside``: the old file stays next to it, for the owner who edited it; in /etc it always does.
     """
 
     path: str
@@ -99,10 +101,18 @@ class RunOutside:
 
 
 @dataclass(frozen=True)
+class Relabel:
+    """SELinux labels every file at the next start; ``path`` is the mark that asks for it."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class FromPackage:
     """Files come back from the package, in the version that the guest's database names.
 
-    ``digests`` are the MD5 sums that the database has for regular files; links have none.
+    ``digests`` are the MD5 sums that the database has for regular files; links have none. ``usr``
+    is how the paths are called.
     """
 
     package: str
@@ -110,6 +120,7 @@ class FromPackage:
     architecture: str
     paths: Sequence[str]
     digests: Mapping[str, str]
+    usr: Usr = Usr.MERGED
 
 
 Change = Union[  # noqa: UP007 - evaluated by Python 3.9
@@ -122,5 +133,6 @@ Change = Union[  # noqa: UP007 - evaluated by Python 3.9
     CheckFileSystem,
     RunInside,
     RunOutside,
+    Relabel,
     FromPackage,
 ]

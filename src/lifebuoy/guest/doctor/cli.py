@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import describing, drawing, luks, mounting, repairing, report, undo
+from . import drawing, luks, mounting, planning, repairing, report, undo
 from .checks import registry
 from .examining import examine, findings, headline, timings
 from .layers import Layers
@@ -142,7 +142,13 @@ def _list(*, as_json: bool) -> int:
     checks = registry()
     if as_json:
         rows = [
-            {"id": one.ID, "link": one.LINK.value, "title": one.TITLE, "reads": one.READS}
+            {
+                "id": one.ID,
+                "link": one.LINK.value,
+                "title": one.TITLE,
+                "reads": one.READS,
+                "dpkg": one.DPKG.value,
+            }
             for one in checks
         ]
         print(json.dumps({"schema": report.SCHEMA, "checks": rows}, indent=2))
@@ -167,12 +173,8 @@ def _diagnose(wish: repairing.Wish, options: argparse.Namespace) -> int:
             for name, taken in timings(patient):
                 print(f"{taken:8.3f} {name}", file=sys.stderr)
         if options.dry_run:
-            for finding in findings(chain):
-                if finding.repair and repairing.is_wanted(finding, wish):
-                    print(f"{finding.id}: {plain(finding.repair.summary)}")
-                    for change in finding.repair.changes:
-                        for line in describing.diff(change, patient.tree):
-                            print(f"  {line}")
+            plan = planning.make(wish, patient, findings(chain))
+            _put(planning.as_json(plan) if options.json else planning.as_text(plan), options)
             return EXIT_SOUND
     _write(made, options)
     return EXIT_BROKEN if headline(chain) else EXIT_SOUND
@@ -183,6 +185,10 @@ def _write(made: report.Report, options: argparse.Namespace, **more: Any) -> Non
         text = json.dumps({**report.as_json(made), **more}, indent=2) + "\n"
     else:
         text = drawing.draw(made, colour=sys.stdout.isatty() and not options.output)
+    _put(text, options)
+
+
+def _put(text: str, options: argparse.Namespace) -> None:
     if options.output:
         Path(options.output).write_text(text, encoding="utf-8")
     else:
@@ -215,11 +221,7 @@ def _runs(wish: repairing.Wish, options: argparse.Namespace) -> int:
     """What could be taken back, oldest first; nothing is."""
     known = [plain(name) for name in _known(wish)]
     made = json.dumps({"schema": report.SCHEMA, "runs": known}, indent=2)
-    text = made if options.json else "\n".join(known)
-    if options.output:
-        Path(options.output).write_text(text + "\n", encoding="utf-8")
-    else:
-        print(text)
+    _put((made if options.json else "\n".join(known)) + "\n", options)
     return EXIT_SOUND
 
 

@@ -13,6 +13,7 @@ from .change import (
     MakeFolder,
     MakeLink,
     PutFile,
+    Relabel,
     Remove,
     RunInside,
     RunOutside,
@@ -42,6 +43,8 @@ def line(change: Change) -> str:
         return f"make the folder {change.path}"
     if isinstance(change, SetMode):
         return f"set {change.path} to {change.mode:04o}, owner {change.uid}:{change.gid}"
+    if isinstance(change, Relabel):
+        return f"make {change.path}: SELinux labels all files at the next start, and starts again"
     if isinstance(change, Remove):
         return f"remove {change.path}"
     if isinstance(change, WriteBlocks):

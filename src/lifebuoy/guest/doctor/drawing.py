@@ -49,6 +49,8 @@ def _link(link: LinkReport, colour: bool, *, last: bool) -> Iterator[str]:
             yield f" {bar}     {text}"
     for text in link.unfinished:
         yield f" {bar}     not examined to the end: {plain(text)}"
+    for name in link.not_applicable:
+        yield f" {bar}     not applicable: {name}, for systems with dpkg"
 
 
 def _finding(finding: Finding) -> Iterator[str]:

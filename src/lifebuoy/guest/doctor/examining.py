@@ -7,10 +7,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
+from . import selinux
 from .checks import registry
-from .model import Check, Finding, Health, Link, LinkReport, Severity
+from .model import Check, Dpkg, Finding, Health, Link, LinkReport, Severity
 from .patient import Patient
 
 LIMIT_S = 180  # of one check; every file of a large system is read in a third of that
@@ -27,18 +29,35 @@ def examine(
     """The state of every link, in the order of the boot; ``limit_s`` is for each check."""
     found: dict[Link, list[Finding]] = {link: [] for link in Link}
     unfinished: dict[Link, list[str]] = {link: [] for link in Link}
+    passed_over: dict[Link, list[str]] = {link: [] for link in Link}
     unreached: set[Link] = set()
     for check in registry() if checks is None else checks:
         if check.NEEDS_ROOT and patient.tree is None:
             unreached.add(check.LINK)
             continue
+        if not _is_applicable(check, patient):
+            passed_over[check.LINK].append(check.ID)
+            continue
         progress(check.TITLE)
         findings, failure = _run(check, patient, limit_s)
         for finding in findings:
-            found[finding.link].append(finding)
+            found[finding.link].append(selinux.with_labels(patient, finding))
         if failure:
             unfinished[check.LINK].append(failure)
-    return [_judged(link, found[link], unfinished[link], link in unreached) for link in Link]
+    return [
+        replace(
+            _judged(link, found[link], unfinished[link], link in unreached),
+            not_applicable=tuple(passed_over[link]),
+        )
+        for link in Link
+    ]
+
+
+def _is_applicable(check: Check, patient: Patient) -> bool:
+    """Whether the system has what the check is about."""
+    if check.DPKG is not Dpkg.NEEDED or patient.tree is None:
+        return True
+    return patient.distribution.has_dpkg
 
 
 def timings(patient: Patient) -> list[tuple[str, float]]:

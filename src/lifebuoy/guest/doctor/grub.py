@@ -6,6 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from . import syslinux, systemd_boot
 from .change import Change, PutFile, WriteBlocks
 from .disk import Disk
 from .formats import gpt, grubcore
@@ -17,8 +18,16 @@ from .volume import LUKS, LVM, RAID, Volume
 
 OURS = "/usr/lib/grub"  # this system's
 PACKAGED = "/usr/lib/grub/i386-pc"  # the guest's
-_FILE_SYSTEMS = {"ext2": "ext2", "ext3": "ext2", "ext4": "ext2", "xfs": "xfs", "btrfs": "btrfs"}
-_TAIL = "was there; `update-grub` (or grub-mkconfig) writes a richer one."
+_FILE_SYSTEMS = {
+    "ext2": "ext2",
+    "ext3": "ext2",
+    "ext4": "ext2",
+    "xfs": "xfs",
+    "btrfs": "btrfs",
+    "vfat": "fat",
+}
+ENTRIES = "/boot/loader/entries"
+_TAIL = "was there; update-grub or grub-mkconfig (grub2-mkconfig) writes a richer one."
 
 
 def folder(patient: Patient) -> str:
@@ -26,9 +35,38 @@ def folder(patient: Patient) -> str:
     tree = patient.files
     if tree.is_folder("/boot/grub2"):
         return "/boot/grub2"
-    if tree.is_folder("/boot/grub") or tree.exists("/etc/debian_version"):
+    if tree.is_folder("/boot/grub"):
         return "/boot/grub"
-    return "/boot/grub2" if tree.exists("/etc/redhat-release") else "/boot/grub"
+    return patient.distribution.grub_folder
+
+
+def config_path(patient: Patient) -> str:
+    """grub.cfg: in /boot, but on the EFI system partition where the rpm family had it before 2021.
+
+    Source: fedoraproject.org/wiki/Changes/UnifyGrubConfig.
+    """
+    tree = patient.files
+    usual = f"{folder(patient)}/grub.cfg"
+    own = f"{patient.esp_folder}/EFI/{patient.distribution.loader_folder}/grub.cfg"
+    if patient.firmware != "uefi" or not patient.esp_folder or tree.exists(usual):
+        return usual
+    return own if _is_whole_menu(tree.text(own, 4 << 20) or "") else usual
+
+
+def _is_whole_menu(text: str) -> bool:
+    return "menuentry" in text or "blscfg" in text
+
+
+def reads_entries(patient: Patient) -> bool:
+    """Whether its menu is made of loader entries, by a command that only some GRUBs have."""
+    tree = patient.files
+    text = tree.text(config_path(patient), 4 << 20) or ""
+    if text.strip("\0 \n\t"):
+        return "blscfg" in text
+    if not any(name.endswith(".conf") for name in tree.names(ENTRIES)):
+        return False
+    packaged = patient.firmware == "uefi" and patient.distribution.packaged_grub
+    return packaged or tree.is_file(f"{folder(patient)}/{platform(patient)}/blscfg.mod")
 
 
 def platform(patient: Patient) -> str:
@@ -37,19 +75,18 @@ def platform(patient: Patient) -> str:
 
 
 def used(patient: Patient) -> bool:
-    """Whether GRUB is this system's boot loader: its files or its package are there."""
+    """Whether GRUB is this system's boot loader: its files or its package are there.
+
+    Its package alone says nothing where another loader is in place.
+    """
     tree = patient.files
-    if any(tree.exists(one) for one in ("/boot/grub", "/boot/grub2", "/etc/default/grub")):
+    if systemd_boot.used(patient) and not _is_on_esp(patient):
+        return False
+    if tree.exists("/boot/grub") or tree.exists("/boot/grub2"):
         return True
-    return tree.exists("/usr/lib/grub") and not tree.exists("/boot/extlinux")
-
-
-def path_in_volume(patient: Patient, name: str) -> str:
-    """How GRUB calls a file of /boot on the volume that holds it."""
-    if patient.boot is not None:
-        return f"/{name}"
-    subvolume = f"/{patient.subvolume}" if patient.subvolume else ""
-    return f"{subvolume}/boot/{name}"
+    if syslinux.used(patient) or systemd_boot.used(patient):
+        return False
+    return tree.exists("/etc/default/grub") or tree.exists("/usr/lib/grub")
 
 
 def root_argument(patient: Patient) -> str:
@@ -64,7 +101,16 @@ def root_argument(patient: Patient) -> str:
     return f"UUID={patient.root.signature.uuid}"
 
 
-def _defaults(patient: Patient) -> dict[str, str]:
+def _is_on_esp(patient: Patient) -> bool:
+    place = f"{patient.esp_folder}/EFI"
+    return any(
+        name.lower().startswith("grub")
+        for vendor in patient.files.names(place)
+        for name in patient.files.names(f"{place}/{vendor}")
+    )
+
+
+def settings(patient: Patient) -> dict[str, str]:
     text = patient.files.text("/etc/default/grub", 65536) or ""
     found = {}
     for match in re.finditer(r"^(GRUB_\w+)=(.*)$", text, re.MULTILINE):
@@ -82,33 +128,57 @@ def configuration(patient: Patient) -> str:
     assert boot is not None
     if LUKS in boot.inside:
         return ""
-    settings = _defaults(patient)
-    words = [settings.get("GRUB_CMDLINE_LINUX", ""), settings.get("GRUB_CMDLINE_LINUX_DEFAULT", "")]
-    root = root_argument(patient)
-    extra = f" rootflags=subvol={patient.subvolume}" if patient.subvolume else ""
-    name = settings.get("GRUB_DISTRIBUTOR", "") or "Linux"
+    chosen = settings(patient)
+    name = chosen.get("GRUB_DISTRIBUTOR", "") or "Linux"
     lines = [
         f"# Written by Lifebuoy's doctor, as no good one {_TAIL}",
-        "set default=0",
-        f"set timeout={settings.get('GRUB_TIMEOUT', '') or '5'}",
+        f"set timeout={chosen.get('GRUB_TIMEOUT', '') or '5'}",
     ]
-    serial, terminal = settings.get("GRUB_SERIAL_COMMAND", ""), settings.get("GRUB_TERMINAL", "")
+    serial, terminal = chosen.get("GRUB_SERIAL_COMMAND", ""), chosen.get("GRUB_TERMINAL", "")
     lines += [serial] if serial.startswith("serial") else []
     if terminal and re.fullmatch(r"[a-z_ ]+", terminal):
         lines += [f"terminal_input {terminal}", f"terminal_output {terminal}"]
+    if reads_entries(patient):
+        return "\n".join([*lines, *_of_entries(patient, boot)]) + "\n"
+    lines.append("set default=0")
     found = kernels(patient.files)
     for kernel in found:
         lines += [
             f"menuentry '{_quoted(name)}, with Linux {_quoted(kernel.version)}' {{",
             *(f"\tinsmod {module}" for module in ("gzio", *modules(patient, boot))),
             f"\tsearch --no-floppy --fs-uuid --set=root {boot.signature.uuid}",
-            f"\tlinux {path_in_volume(patient, kernel.name)} root={root}{extra} ro "
-            + " ".join(word for word in words if word),
+            f"\tlinux {patient.path_in_volume(kernel.name)} {arguments(patient)}",
         ]
         if kernel.initrd:
-            lines.append(f"\tinitrd {path_in_volume(patient, kernel.initrd)}")
+            lines.append(f"\tinitrd {patient.path_in_volume(kernel.initrd)}")
         lines.append("}")
     return "\n".join(lines) + "\n" if found else ""
+
+
+def arguments(patient: Patient) -> str:
+    """What a kernel is told, with what its owner set for all of them."""
+    chosen = settings(patient)
+    words = [chosen.get("GRUB_CMDLINE_LINUX", ""), chosen.get("GRUB_CMDLINE_LINUX_DEFAULT", "")]
+    extra = f"rootflags=subvol={patient.subvolume}" if patient.subvolume else ""
+    return " ".join(one for one in (f"root={root_argument(patient)}", extra, "ro", *words) if one)
+
+
+def _of_entries(patient: Patient, boot: Volume) -> list[str]:
+    """The menu of GRUB's blscfg: its own entries are files that the kernels' packages write."""
+    return [
+        "if [ -s $prefix/grubenv ]; then load_env; fi",
+        'if [ "${saved_entry}" ]; then set default="${saved_entry}"; else set default=0; fi',
+        *(f"insmod {module}" for module in modules(patient, boot)),
+        f"search --no-floppy --fs-uuid --set=root {boot.signature.uuid}",
+        f"search --no-floppy --fs-uuid --set=boot {boot.signature.uuid}",
+        f'if [ -z "${{kernelopts}}" ]; then set kernelopts="{_plain(arguments(patient))}"; fi',
+        "insmod blscfg",
+        "blscfg",
+    ]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\"'\\$`\n]", "", text)
 
 
 def _quoted(text: str) -> str:
@@ -128,7 +198,7 @@ def configuration_repair(patient: Patient, summary: str) -> Repair | None:
     text = configuration(patient)
     if not text:
         return None
-    path = f"{folder(patient)}/grub.cfg"
+    path = config_path(patient)
     return Repair(summary, (PutFile(path, text.encode(), 0o600, 0, 0, beside=True),))
 
 
@@ -139,9 +209,14 @@ def version_of(text: str | None) -> str:
 
 
 def module_files(patient: Patient) -> list[Change]:
-    """GRUB's own files for /boot/grub/PLATFORM: the guest's copy where it is whole, else ours."""
+    """GRUB's own files for /boot/grub/PLATFORM: the guest's copy where it is whole, else ours.
+
+    Never ours for a menu that ours cannot read.
+    """
     name = platform(patient)
     target = f"{folder(patient)}/{name}"
+    if reads_entries(patient):
+        return packaged_modules(patient, name)
     ours = {path.name: path for path in Path(OURS, name).glob("*")}
     same = version_of(patient.files.text(f"/usr/lib/grub/{name}/modinfo.sh")) == version_of(
         Path(OURS, name, "modinfo.sh").read_text() if "modinfo.sh" in ours else ""
@@ -183,7 +258,9 @@ def build_core(patient: Patient) -> bytes:
     boot = patient.boot_volume
     if boot is None or LUKS in boot.inside or not Path(OURS, "i386-pc/kernel.img").exists():
         return b""
-    inside = path_in_volume(patient, folder(patient).rpartition("/")[2])
+    if reads_entries(patient):
+        return b""
+    inside = patient.path_in_volume(folder(patient).rpartition("/")[2])
     with tempfile.TemporaryDirectory(prefix="doctor-") as work:
         script = Path(work, "load.cfg")
         script.write_text(

@@ -18,6 +18,7 @@ _USUAL = (
     "/lib64",
     "/usr/lib64",
     "/lib",
+    "/usr/local/lib",  # musl's way: /lib, /usr/local/lib, /usr/lib
     "/usr/lib",
 )
 _FOLDER_LISTS = 200

@@ -52,6 +52,14 @@ class Risk(str, Enum):  # noqa: UP042
     HIGH = "high"  # only where it is named with --only
 
 
+class Dpkg(str, Enum):  # noqa: UP042
+    """What a check has to do with dpkg's database, which Debian and its kin alone have."""
+
+    UNUSED = "no"
+    REPAIRS = "repairs"  # files come back from packages; without it, it says what to type
+    NEEDED = "needed"  # not applicable to systems with another package manager
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One fact seen: where (a file or a disk, and the byte offset), what it should be and is."""
@@ -93,6 +101,7 @@ class Check(Protocol):
     TITLE: str
     READS: str
     NEEDS_ROOT: bool
+    DPKG: Dpkg
 
     def examine(self, patient: Patient) -> Iterable[Finding]:
         """What is wrong; nothing where all is well."""
@@ -101,9 +110,13 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class LinkReport:
-    """The state of one link, with what was found in it and which checks could not be done."""
+    """The state of one link, with what was found in it and which checks could not be done.
+
+    ``not_applicable`` are ids of checks of what this system does not have.
+    """
 
     link: Link
     health: Health
     findings: Sequence[Finding] = ()
     unfinished: Sequence[str] = field(default=())
+    not_applicable: Sequence[str] = field(default=())

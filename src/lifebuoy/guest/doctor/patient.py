@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import fat, mounting
+from . import distribution, fat, mounting
 from .disk import Disk
 from .formats import crypttab, fstab, gpt
 from .formats.signature import HEAD
@@ -20,6 +20,7 @@ from .tree import Tree
 from .volume import LUKS, LVM, Volume, content_name, is_member
 
 _ROOT_KINDS = {"ext2", "ext3", "ext4", "xfs", "btrfs"}
+_ESP_FOLDERS = ("/boot/efi", "/efi")
 _SUBVOLUMES = ("@", "@root", "root", "@rootfs")
 
 
@@ -51,6 +52,54 @@ class Patient:
         """The tree, for checks that need the root."""
         assert self.tree is not None
         return self.tree
+
+    @property
+    def distribution(self) -> distribution.Distribution:
+        """What the system's distribution calls things."""
+        known = self.cache.get("distribution")
+        if not isinstance(known, distribution.Distribution):
+            known = distribution.of(self.files)
+            self.cache["distribution"] = known
+        return known
+
+    @property
+    def esp_folder(self) -> str:
+        """Where the EFI system partition is mounted in the tree; empty where it is not."""
+        if self.esp is None or self.tree is None:
+            return ""
+        if self.esp is self.boot:
+            return "/boot"
+        return next((one for one in _ESP_FOLDERS if one in self.tree.places), "")
+
+    def in_tree(self, path: str) -> str | None:
+        """Where a file that a boot loader names by its place on the volume of /boot lies.
+
+        None where that cannot be told.
+        """
+        if path.startswith("("):
+            path = path.partition(")")[2]
+        if "$" in path or not path.startswith("/"):
+            return None
+        if self.boot is not None:
+            return f"/boot{path}"
+        prefix = f"/{self.subvolume}/" if self.subvolume else "/"
+        if self.subvolume and path.startswith(prefix):
+            return path[len(prefix) - 1 :]
+        return path
+
+    def path_in_volume(self, name: str) -> str:
+        """How a boot loader calls a file of /boot on the volume that holds it."""
+        if self.boot is not None:
+            return f"/{name}"
+        subvolume = f"/{self.subvolume}" if self.subvolume else ""
+        return f"{subvolume}/boot/{name}"
+
+    def is_unknown_root(self, root: str) -> bool:
+        """Whether a kernel's root= names what none of the disks has, nor what is not open."""
+        named = ("UUID=", "LABEL=", "PARTUUID=", "/dev/mapper/", "/dev/disk/by-uuid/")
+        if not root.startswith(named) or self.closed or self.is_promised(root):
+            return False
+        return self.called(root) is None
 
     def fstab(self) -> list[fstab.Line]:
         """The guest's fstab; empty where there is none."""
@@ -259,12 +308,21 @@ def _mount_rest(patient: Patient) -> None:
         if volume is None or volume is patient.root:
             continue
         _mount_below(patient, tree, line.where, volume)
-    if patient.esp is None:
-        patient.esp = _find_esp(patient)
-        if patient.esp is not None and patient.firmware == "uefi":
-            _mount_below(patient, tree, "/boot/efi", patient.esp)
     if patient.boot is None and not any(tree.names("/boot")):
         _guess_boot(patient, tree)
+    if patient.esp is None:
+        patient.esp = _find_esp(patient)
+        own = patient.esp if patient.esp is not patient.boot else None
+        if own is not None and patient.firmware == "uefi":
+            _mount_below(patient, tree, _esp_place(tree), own)
+
+
+def _esp_place(tree: Tree) -> str:
+    """Where systemd mounts one that fstab does not name: systemd-gpt-auto-generator(8)."""
+    if tree.is_folder("/efi"):
+        return "/efi"
+    bare = tree.is_folder("/boot") and not tree.names("/boot")
+    return "/boot" if bare and not tree.is_folder("/boot/efi") else "/boot/efi"
 
 
 def _find_esp(patient: Patient) -> Volume | None:

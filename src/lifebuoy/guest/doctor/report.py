@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .describing import plan
+from .distribution import Family
 from .examining import headline
 from .model import Evidence, Finding, LinkReport
 from .naming import plain
@@ -27,6 +28,7 @@ class Report:
     root: str
     system: str
     firmware: str
+    family: str
     seconds: float
     peak_memory_kib: int
 
@@ -39,6 +41,7 @@ def make(patient: Patient, chain: Sequence[LinkReport], seconds: float, peak_kib
         patient.root.name if patient.root else "",
         system_name(patient),
         patient.firmware,
+        patient.distribution.family.value if patient.tree else Family.OTHER.value,
         seconds,
         peak_kib,
     )
@@ -70,6 +73,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "headline": first.id if first else None,
         "system": report.system,
+        "family": report.family,
         "root": report.root,
         "firmware": report.firmware,
         "disks": list(report.disks),
@@ -85,6 +89,7 @@ def _link(link: LinkReport) -> dict[str, Any]:
         "health": link.health.value,
         "findings": [_finding(finding) for finding in link.findings],
         "unfinished": [plain(text) for text in link.unfinished],
+        "not_applicable": list(link.not_applicable),
     }
 
 

@@ -20,14 +20,19 @@ def from_packages(patient: Patient, paths: Iterable[str]) -> Repair | None:
         owner = database.owner(path)
         if owner is None:
             return None
-        wanted.setdefault(owner.key, []).append(dpkg.canonical(path))
+        wanted.setdefault(owner.key, []).append(database.known(path))
     changes = []
     for name, members in wanted.items():
         package, sums = database.packages[name], database.packaged(name)
         digests = {path: sums[path] for path in members if path in sums}
         changes.append(
             FromPackage(
-                package.name, package.version, package.architecture, tuple(members), digests
+                package.name,
+                package.version,
+                package.architecture,
+                tuple(members),
+                digests,
+                database.usr,
             )
         )
     if not changes:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 
 from ..change import PutFile
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
 
@@ -15,6 +15,7 @@ LINK = Link.BASE_SYSTEM
 TITLE = "the package database can be read"
 READS = "/var/lib/dpkg/status and its backups"
 NEEDS_ROOT = True
+DPKG = Dpkg.NEEDED
 PATH = f"{dpkg.ADMIN}/status"
 
 

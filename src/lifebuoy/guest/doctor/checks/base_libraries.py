@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..libraries import Libraries, Trouble
-from ..model import Evidence, Finding, Link, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Severity
 from ..patient import Patient
 from ..programs import boot_path
 from ..restoring import from_packages, library_paths
@@ -16,6 +16,10 @@ LINK = Link.BASE_SYSTEM
 TITLE = "the programs of the boot can be loaded, with all their libraries"
 READS = "ELF headers and dynamic sections of init, shell, login, sshd and what they need"
 NEEDS_ROOT = True
+DPKG = Dpkg.REPAIRS
+
+_FATAL = ("systemd", "/init", "bash", "dash", "sh", "login", "agetty", "busybox")
+_CORE = ("libc.", "ld-linux", "ld-musl", "ld64", "libcrypto", "libpam", "libsystemd")
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -38,7 +42,7 @@ def _finding(patient: Patient, trouble: Trouble) -> Finding:
         paths = [trouble.name] if "/" in trouble.name else library_paths(patient, trouble.name)
         seen = f"{trouble.name} is missing, which {trouble.user} needs"
         evidence = Evidence(trouble.user, f"{trouble.name} to be there", "it is nowhere")
-    fatal = trouble.user.endswith(("systemd", "/init", "bash", "dash", "sh", "login", "agetty"))
+    fatal = trouble.user.endswith(_FATAL)
     known = patient.cache.setdefault("reported", set())
     assert isinstance(known, set)
     known.update(paths)
@@ -50,10 +54,10 @@ def _finding(patient: Patient, trouble: Trouble) -> Finding:
         f"{trouble.user} cannot start without it.",
         (evidence,),
         from_packages(patient, paths) if paths else None,
-        ("put the file back from the package that owns it, of the same version",),
+        patient.distribution.put_back(paths[0] if paths else trouble.user),
     )
 
 
 def _is_core(trouble: Trouble) -> bool:
     name = trouble.name.rpartition("/")[2]
-    return name.startswith(("libc.", "ld-linux", "ld64", "libcrypto", "libpam", "libsystemd"))
+    return name.startswith(_CORE)

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from ..change import Change, PutFile, Remove, RunOutside
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "base-loader-cache"
@@ -14,6 +14,8 @@ LINK = Link.BASE_SYSTEM
 TITLE = "ld.so.cache is whole, and ld.so.preload names libraries that exist"
 READS = "/etc/ld.so.cache, /etc/ld.so.preload"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
+LIBRARIES = "/usr/lib64"
 CACHE, PRELOAD = "/etc/ld.so.cache", "/etc/ld.so.preload"
 _NEW, _OLD = b"glibc-ld.so.cache1.1", b"ld.so-1.7.0"
 MOST_ENTRIES = 200_000
@@ -51,7 +53,7 @@ def _fault(data: bytes) -> str:
 def _cache(patient: Patient, fault: str, size: int) -> Finding:
     changes: list[Change] = [Remove(CACHE)]
     if patient.files.exists("/sbin/ldconfig"):
-        changes.append(RunOutside(("ldconfig", "-X", "-r", "{root}"), (CACHE,)))
+        changes.append(RunOutside(("ldconfig", "-X", "-r", "{root}", *_own(patient)), (CACHE,)))
     return Finding(
         ID,
         LINK,
@@ -62,6 +64,12 @@ def _cache(patient: Patient, fault: str, size: int) -> Finding:
         Repair("make it anew", tuple(changes)),
         ("rm /mnt/vm1/etc/ld.so.cache; ldconfig -r /mnt/vm1",),
     )
+
+
+def _own(patient: Patient) -> list[str]:
+    """Folders that the system's own ldconfig looks in by itself, and this system's does not."""
+    names = patient.files.names(LIBRARIES)
+    return [LIBRARIES] if any(name.startswith("libc.so") for name in names) else []
 
 
 def _preload(patient: Patient, text: str) -> Iterator[Finding]:
@@ -76,7 +84,6 @@ def _preload(patient: Patient, text: str) -> Iterator[Finding]:
     wrong = [*missing, *broken]
     kept = [one for one in names if one not in wrong]
     data = "".join(f"{one}\n" for one in kept).encode()
-    change: Change = PutFile(PRELOAD, data, beside=True) if kept else Remove(PRELOAD)
     yield Finding(
         ID,
         LINK,
@@ -84,7 +91,7 @@ def _preload(patient: Patient, text: str) -> Iterator[Finding]:
         f"{PRELOAD} names {wrong[0]}, which is {'missing' if missing else 'no library'}",
         "Every program that starts is to load it first, and complains or fails.",
         tuple(Evidence(PRELOAD, "a library that exists", one) for one in wrong),
-        Repair("leave it out", (change,)),
+        Repair("leave it out", (PutFile(PRELOAD, data, beside=True),)),
     )
 
 

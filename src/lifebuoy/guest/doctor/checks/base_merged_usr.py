@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..change import MakeLink
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
+from ..usr import NAMES, Usr, shape
 
 ID = "base-merged-usr"
 LINK = Link.BASE_SYSTEM
 TITLE = "/bin, /sbin, /lib and /lib64 lead to the programs and libraries"
 READS = "the names in / and /usr"
 NEEDS_ROOT = True
-NAMES = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
+DPKG = Dpkg.UNUSED
 
 
 def gone(patient: Patient) -> list[str]:
-    """The names that should lead into /usr and do not; with any, nothing can be loaded."""
+    """The names that should lead into /usr and do not; with any, nothing can be loaded.
+
+    None on a system that never had them: what is missing there is the packages' or nobody's.
+    """
     tree = patient.files
     if not tree.is_folder("/usr/bin") or not tree.is_folder("/usr/lib"):
+        return []
+    if shape(tree) is Usr.SPLIT:
         return []
     return [
         name

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..change import SetMode
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
+from ..usr import Usr, shape
 
 ID = "base-modes"
 LINK = Link.BASE_SYSTEM
 TITLE = "owner and mode of /, /usr, /etc, /tmp, sudo, the password files are right"
 READS = "owner and mode of these, dpkg's statoverride"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,21 @@ _RULES = (
     Rule("/sbin/agetty", 0o100, 0o022, 0o755, stops=True),
     Rule("/lib/systemd/systemd", 0o500, 0o022, 0o755, stops=True),
     Rule("/lib64/ld-linux-x86-64.so.2", 0o555, 0o022, 0o755, stops=True),
+    Rule("/lib/ld-musl-x86_64.so.1", 0o555, 0o022, 0o755, stops=True),
     Rule("/run", 0o555, 0o022, 0o755),
+)
+#: what is in /usr everywhere else
+_SPLIT_RULES = (
+    *(Rule(path, 0o555, 0o022, 0o755) for path in ("/bin", "/sbin", "/lib", "/lib64")),
+    Rule("/lib/x86_64-linux-gnu", 0o555, 0o022, 0o755),
+    Rule("/bin/su", 0o4100, 0o022, 0o4755),
 )
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
     """A finding for each path that is otherwise."""
-    for rule in _RULES:
+    split = _SPLIT_RULES if shape(patient.files) is Usr.SPLIT else ()
+    for rule in (*_RULES, *split):
         found = patient.files.stat(rule.path)
         if found is None:
             continue
@@ -74,7 +84,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
 def _as_overridden(patient: Patient, rule: Rule, mode: int) -> bool:
     """Whether the owner told dpkg to give it this mode; not where nobody could run it then."""
     database = dpkg.database(patient)
-    override = database.overrides.get(dpkg.canonical(rule.path)) if database else None
+    override = database.overrides.get(database.canonical(rule.path)) if database else None
     return override is not None and override.mode == mode and not (rule.stops and not mode & 0o111)
 
 
@@ -82,7 +92,7 @@ def _finding(patient: Patient, rule: Rule, mode: int, uid: int, gid: int) -> Fin
     group = gid if rule.path == "/etc/shadow" and uid == 0 else 0
     # root may pass everywhere, but runs only what somebody may run
     locked = rule.stops and not mode & 0o111
-    usual = rule.usual
+    usual = patient.distribution.shadow_mode if rule.path == "/etc/shadow" else rule.usual
     return Finding(
         ID,
         LINK,

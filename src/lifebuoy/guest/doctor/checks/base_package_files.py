@@ -9,17 +9,19 @@ import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
-from ..model import Evidence, Finding, Link, Severity
+from ..formats import unitfile
+from ..model import Dpkg, Evidence, Finding, Link, Severity
 from ..packages import dpkg
 from ..patient import Patient
 from ..restoring import from_packages
-from . import base_merged_usr
+from ..usr import NAMES, Usr
 
 ID = "base-package-files"
 LINK = Link.BASE_SYSTEM
 TITLE = "the files of the packages that a boot needs are there, unaltered"
 READS = "/var/lib/dpkg/info, diversions, and every file of the essential packages"
 NEEDS_ROOT = True
+DPKG = Dpkg.NEEDED
 MOST_HASHED = 1 << 30
 CHUNK = 1 << 20
 READERS = 3
@@ -94,7 +96,9 @@ _NOT_NEEDED = frozenset(
         *("/usr/src", "/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info"),
     ]
 )
-_HASHED = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/usr/lib64/", "/boot/")
+_PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib", "/bin/", "/sbin/", "/lib")
+_HASHED = (*_PROGRAMS, "/boot/")
+_MODULES = ("/usr/lib/modules/", "/lib/modules/")
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -103,8 +107,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
     if database is None:
         return
     reported = patient.cache.get("reported")
-    known = {dpkg.canonical(one) for one in reported} if isinstance(reported, set) else set()
-    excluded = _excluded(patient)
+    known = {database.known(one) for one in reported} if isinstance(reported, set) else set()
+    excluded = _excluded(patient, database.usr)
     wanted = _wanted(patient, database)
     budget = [MOST_HASHED]
     # Reading waits for the disk and summing leaves the interpreter: it goes on beside the rest.
@@ -114,8 +118,12 @@ def examine(patient: Patient) -> Iterator[Finding]:
         for name in wanted:
             gone = [one for one in missing[name] if one not in known]
             wrong = [one for batch in altered[name] for one in batch.result() if one not in known]
+            edited = [one for one in wrong if _is_loaded_unit(patient, one)]
+            wrong = [one for one in wrong if one not in edited]
             if gone or wrong:
                 yield _finding(patient, name, gone, wrong)
+            if edited:
+                yield _edited(name, edited)
 
 
 def _wanted(patient: Patient, database: dpkg.Database) -> list[str]:
@@ -138,13 +146,13 @@ def _wanted(patient: Patient, database: dpkg.Database) -> list[str]:
     ]
 
 
-def _excluded(patient: Patient) -> Callable[[str], bool]:
+def _excluded(patient: Patient, usr: Usr) -> Callable[[str], bool]:
     """Whether this dpkg was told to leave a path out: the last pattern that fits counts."""
     folder = "/etc/dpkg/dpkg.cfg.d"
     names = [f"{folder}/{name}" for name in patient.files.names(folder)[:50]]
     rules: list[tuple[re.Pattern[str], bool]] = []
     for path in ("/etc/dpkg/dpkg.cfg", *names):
-        rules += dpkg.left_out_by(patient.files.text(path, 65536) or "")
+        rules += dpkg.left_out_by(patient.files.text(path, 65536) or "", usr)
     last_first = rules[::-1][:MOST_RULES]
     return lambda path: next((out for pattern, out in last_first if pattern.match(path)), False)
 
@@ -152,14 +160,14 @@ def _excluded(patient: Patient) -> Callable[[str], bool]:
 def _missing(
     patient: Patient, database: dpkg.Database, name: str, excluded: Callable[[str], bool]
 ) -> list[str]:
-    conffiles = {dpkg.canonical(one) for one in database.packages[name].conffiles}
+    conffiles = {database.canonical(one) for one in database.packages[name].conffiles}
     return [
         path
         for path in database.files(name)
         if not path.startswith(_LEFT_OUT)
         and path not in _NOT_NEEDED
         and path not in conffiles
-        and path.strip("/") not in base_merged_usr.NAMES
+        and path.strip("/") not in NAMES
         and patient.files.lstat(path) is None
         and not database.diverted(path, name)
         and not excluded(path)
@@ -172,7 +180,7 @@ def _altered(
     """The files with other bytes than the package has, in batches that are still worked on."""
     files: list[tuple[str, str, str]] = []
     for path, digest in database.sums(name).items():
-        if not path.startswith(_HASHED) or path.startswith("/usr/lib/modules/"):
+        if not path.startswith(_HASHED) or path.startswith(_MODULES):
             continue
         real = patient.files.target(path)
         found = patient.files.lstat(path)
@@ -211,7 +219,7 @@ def _digest(place: str) -> str:
 
 def _finding(patient: Patient, name: str, missing: list[str], altered: list[str]) -> Finding:
     paths = [*missing, *altered]
-    vital = any(path.startswith(("/usr/bin/", "/usr/sbin/", "/usr/lib")) for path in paths)
+    vital = any(path.startswith(_PROGRAMS) for path in paths)
     found = f"{len(missing)} missing, {len(altered)} altered"
     return Finding(
         ID,
@@ -223,6 +231,31 @@ def _finding(patient: Patient, name: str, missing: list[str], altered: list[str]
         + tuple(Evidence(path, "as in the package", "other bytes") for path in altered[:5]),
         from_packages(patient, paths),
         (f"chroot the root, then: apt-get install --reinstall {name}",),
+    )
+
+
+def _is_loaded_unit(patient: Patient, path: str) -> bool:
+    """Whether it is a unit that systemd loads all the same: owners edit them in place."""
+    tree = patient.files
+    text = tree.text(path, unitfile.MOST_BYTES) if unitfile.is_unit(path) else None
+    if text is None or unitfile.fault(text, path):
+        return False
+    return all(map(tree.exists, unitfile.programs(text)))
+
+
+def _edited(name: str, paths: list[str]) -> Finding:
+    return Finding(
+        ID,
+        LINK,
+        Severity.NOTE,
+        f"units of the package {name} are not as in the package, such as {paths[0]}",
+        "systemd loads them; what their owner wrote there goes with the package's next update.",
+        tuple(Evidence(path, "as in the package", "other settings") for path in paths[:10]),
+        None,
+        (
+            f"to keep it: systemctl edit {paths[0].rpartition('/')[2]}; to have the package's own: "
+            f"chroot the root, then: apt-get install --reinstall {name}",
+        ),
     )
 
 

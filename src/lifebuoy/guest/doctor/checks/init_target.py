@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .. import units
 from ..change import MakeLink, Remove
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "init-target"
@@ -14,6 +14,7 @@ LINK = Link.INIT
 TITLE = "default.target leads to a target, and nothing that every boot needs is masked"
 READS = "/etc/systemd/system, /usr/lib/systemd/system"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 OWN = "/etc/systemd/system/default.target"
 _VITAL = (
     "sysinit.target",
@@ -53,9 +54,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 
 def _goal(patient: Patient) -> str:
-    real = patient.files.resolve(OWN) or patient.files.resolve(
-        "/usr/lib/systemd/system/default.target"
-    )
+    tree = patient.files
+    real = tree.resolve(OWN) or tree.resolve(units.found(tree, "default.target"))
     return (real or "").rpartition("/")[2]
 
 

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from ..change import Change, PutFile, Remove, RunInside
 from ..formats import cpio
 from ..kernels import Kernel, kernels
-from ..model import Evidence, Finding, Link, Repair, Risk, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Risk, Severity
 from ..patient import Patient
 
 ID = "initramfs-image"
 LINK = Link.INITRAMFS
 TITLE = "the newest kernel's initramfs is whole and has the drivers of the root's disk"
-READS = "/boot/initrd.img-VERSION, /lib/modules/VERSION/modules.builtin"
+READS = "/boot/initrd.img-VERSION or initramfs-VERSION.img, /lib/modules/VERSION/modules.builtin"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 _FILE_SYSTEM_MODULES = {"ext4": "ext4", "ext3": "ext4", "xfs": "xfs", "btrfs": "btrfs"}
 _GENERIC = {"virtio_blk": "virtio_pci", "virtio_scsi": "virtio_pci"}
 
@@ -54,7 +55,7 @@ def _module(path: str) -> str:
 
 def _needed(patient: Patient, kernel: Kernel) -> bool:
     """Whether the kernel cannot mount the root alone."""
-    built_in = _built_in(patient, kernel.version)
+    built_in = _built_in(patient, kernel.release)
     root = patient.root
     assert root is not None
     module = _FILE_SYSTEM_MODULES.get(root.kind, root.kind)
@@ -66,16 +67,23 @@ def _needed(patient: Patient, kernel: Kernel) -> bool:
 def _rebuilt(patient: Patient, kernel: Kernel, extra: tuple[Change, ...] = ()) -> Repair | None:
     """By the guest's own tool, in its root."""
     tree = patient.files
-    version = kernel.version
+    version = kernel.release
+    if not version:
+        return None
+    usual = f"/boot/{patient.distribution.initramfs_name(kernel.version)}"
+    path = f"/boot/{kernel.initrd}" if kernel.initrd else ""
     if tree.is_file("/usr/sbin/update-initramfs"):
         path = f"/boot/initrd.img-{version}"
         argv: tuple[str, ...] = ("/usr/sbin/update-initramfs", "-c", "-k", version)
     elif tree.is_file("/usr/bin/dracut"):
-        path = f"/boot/initramfs-{version}.img"
+        path = path or usual
         argv = ("/usr/bin/dracut", "--force", "--no-hostonly", path, version)
     elif tree.is_file("/sbin/mkinitfs"):
-        path = f"/boot/initramfs-{version}"
+        path = path or usual
         argv = ("/sbin/mkinitfs", "-o", path, version)
+    elif tree.is_file("/usr/bin/mkinitcpio"):
+        path = path or usual
+        argv = ("/usr/bin/mkinitcpio", "-k", version, "-g", path)
     else:
         return None
     first: tuple[Change, ...] = (Remove(path),) if tree.lstat(path) is not None else ()
@@ -83,8 +91,9 @@ def _rebuilt(patient: Patient, kernel: Kernel, extra: tuple[Change, ...] = ()) -
     return Repair(f"make {path} anew", (*extra, *first, run), Risk.LOW)
 
 
-def _by_hand(version: str) -> tuple[str, ...]:
-    return (f"chroot the root, then: update-initramfs -c -k {version}   (or dracut -f)",)
+def _by_hand(patient: Patient, kernel: Kernel) -> tuple[str, ...]:
+    name = kernel.initrd or patient.distribution.initramfs_name(kernel.version)
+    return patient.distribution.initramfs(f"/boot/{name}", kernel.version, kernel.release)
 
 
 def _missing(patient: Patient, kernel: Kernel) -> Finding:
@@ -94,9 +103,9 @@ def _missing(patient: Patient, kernel: Kernel) -> Finding:
         Severity.STOPS_BOOT,
         f"the kernel {kernel.version} has no initramfs in /boot",
         "The kernel alone has no driver for the root: 'Unable to mount root fs'.",
-        (Evidence("/boot", f"initrd.img-{kernel.version}", "missing"),),
+        (Evidence("/boot", patient.distribution.initramfs_name(kernel.version), "missing"),),
         _rebuilt(patient, kernel),
-        _by_hand(kernel.version),
+        _by_hand(patient, kernel),
     )
 
 
@@ -110,14 +119,14 @@ def _corrupt(patient: Patient, kernel: Kernel, path: str, fault: str) -> Finding
         "The kernel cannot unpack it and has no driver for the root.",
         (Evidence(path, "a whole archive", f"{found.st_size if found else 0} bytes; {fault}"),),
         _rebuilt(patient, kernel),
-        _by_hand(kernel.version),
+        _by_hand(patient, kernel),
     )
 
 
 def _drivers(
     patient: Patient, kernel: Kernel, path: str, names: frozenset[str]
 ) -> Iterator[Finding]:
-    there = _built_in(patient, kernel.version) | {_module(name) for name in names if ".ko" in name}
+    there = _built_in(patient, kernel.release) | {_module(name) for name in names if ".ko" in name}
     if not any("/modules/" in name for name in names) and "init" not in names:
         return  # of a kind that is not known here
     root = patient.root
@@ -125,7 +134,7 @@ def _drivers(
     wanted = [_FILE_SYSTEM_MODULES.get(root.kind, root.kind)]
     if patient.bus:
         wanted += [patient.bus, *([_GENERIC[patient.bus]] if patient.bus in _GENERIC else [])]
-    known = {_module(one) for one in _all_modules(patient, kernel.version)}
+    known = {_module(one) for one in _all_modules(patient, kernel.release)}
     missing = [one for one in wanted if one not in there and one in known]
     if not missing:
         return
@@ -137,7 +146,7 @@ def _drivers(
         "It waits for the root's disk, which never appears, and ends in its shell.",
         (Evidence(path, f"the modules {' '.join(wanted)}", f"without {' '.join(missing)}"),),
         _rebuilt(patient, kernel, _asking_for(patient, missing)),
-        _by_hand(kernel.version),
+        _by_hand(patient, kernel),
     )
 
 

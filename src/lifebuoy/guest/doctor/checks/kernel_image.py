@@ -5,8 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from ..kernels import Kernel, kernels
-from ..model import Evidence, Finding, Link, Repair, Severity
+from .. import grub
+from ..change import PutFile
+from ..formats import bls
+from ..kernels import RESCUE, Kernel, kernels, kind, module_versions
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
 from ..restoring import from_packages
@@ -14,8 +17,9 @@ from ..restoring import from_packages
 ID = "kernel-image"
 LINK = Link.KERNEL
 TITLE = "a kernel is in /boot, and whole"
-READS = "/boot/vmlinuz-*, the package database"
+READS = "/boot/vmlinuz-*, /usr/lib/modules/VERSION/vmlinuz, the package database"
 NEEDS_ROOT = True
+DPKG = Dpkg.REPAIRS
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -32,14 +36,46 @@ def examine(patient: Patient) -> Iterator[Finding]:
 def _elsewhere(patient: Patient) -> bool:
     """Kernels that lie in other places by design: unified images, systemd-boot's entries."""
     tree = patient.files
-    if any(name.endswith(".efi") for name in tree.names("/boot/efi/EFI/Linux")):
+    place = patient.esp_folder
+    if place and any(name.endswith(".efi") for name in tree.names(f"{place}/EFI/Linux")):
         return True
-    return any(name.startswith("vmlinu") for name in tree.names("/boot"))
+    if any(name.startswith("vmlinu") and RESCUE not in name for name in tree.names("/boot")):
+        return True
+    named = [
+        f"{volume}{bls.parse(tree.text(f'{folder}/{name}', 65536) or '').linux}"
+        for volume, folder in (("/boot", grub.ENTRIES), (place, f"{place}/loader/entries"))
+        for name in tree.names(folder)[:200]
+    ]
+    return any(tree.is_file(path) for path in named if RESCUE not in path)
+
+
+def _kept(patient: Patient, path: str) -> tuple[str, bytes]:
+    """The kernel that its package keeps beside its modules, by its name in /boot, and whole.
+
+    So have Fedora and its kin, and Arch; what is in /boot is a copy of that. ``path`` empty: of
+    the newest.
+    """
+    for release in module_versions(patient.files):
+        name = f"/boot/vmlinuz-{kind(patient.files, release) or release}"
+        if path not in ("", name):
+            continue
+        data = patient.files.read(f"/usr/lib/modules/{release}/vmlinuz") or b""
+        if data and not _fault(data, len(data))[0]:
+            return name, data
+    return "", b""
+
+
+def _copied(patient: Patient, path: str) -> Repair | None:
+    name, data = _kept(patient, path)
+    if not data:
+        return None
+    return Repair("copy it from beside its modules", (PutFile(name, data, 0o755),))
 
 
 def _none(patient: Patient) -> Finding:
     paths = [f"/boot/{name}" for name in _packaged(patient)]
-    repair = from_packages(patient, paths) if paths else None
+    repair = (from_packages(patient, paths) if paths else None) or _copied(patient, "")
+    newest = next(iter(module_versions(patient.files)), "VERSION")
     return Finding(
         ID,
         LINK,
@@ -48,7 +84,7 @@ def _none(patient: Patient) -> Finding:
         "The boot loader has nothing to load.",
         (Evidence("/boot", paths[0] if paths else "vmlinuz-VERSION", "no kernel"),),
         repair,
-        ("chroot the root, then: apt-get install --reinstall linux-image-VERSION",),
+        patient.distribution.kernel(kind(patient.files, newest) or newest, newest),
     )
 
 
@@ -74,7 +110,7 @@ def _damaged(patient: Patient, kernel: Kernel, *, newest: bool) -> Iterator[Find
     fault, expected = _fault(data, size)
     if not fault:
         return
-    repair: Repair | None = from_packages(patient, [path])
+    repair = from_packages(patient, [path]) or _copied(patient, path)
     yield Finding(
         ID,
         LINK,
@@ -83,7 +119,7 @@ def _damaged(patient: Patient, kernel: Kernel, *, newest: bool) -> Iterator[Find
         "The boot loader refuses it, or it stops while it unpacks itself.",
         (Evidence(path, expected, f"{size} bytes, {fault}"),),
         repair,
-        (f"chroot the root, then: apt-get install --reinstall linux-image-{kernel.version}",),
+        patient.distribution.kernel(kernel.version, kernel.release),
     )
 
 

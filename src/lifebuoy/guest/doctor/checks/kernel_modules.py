@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..change import Change, RunOutside
-from ..kernels import kernels
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..kernels import kernels, kind
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
 from ..restoring import from_packages
@@ -16,6 +16,7 @@ LINK = Link.KERNEL
 TITLE = "the newest kernel has its modules"
 READS = "/lib/modules/VERSION, /boot/config-VERSION"
 NEEDS_ROOT = True
+DPKG = Dpkg.REPAIRS
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -23,7 +24,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
     found = kernels(patient.files)
     if not found or not patient.files.is_folder("/lib"):
         return
-    version = found[0].version
+    version = found[0].release
+    if not version:
+        return  # nothing says which modules are its
     folder = f"/lib/modules/{version}"
     tree = patient.files
     index = [f"/lib/modules/{version}/modules.dep", f"/lib/modules/{version}/modules.dep.bin"]
@@ -78,7 +81,7 @@ _INDEX = (
 def _severity(patient: Patient, version: str) -> Severity:
     """It stops in emergency mode where it must mount a kind that the initramfs did not load."""
     root = patient.root
-    config = patient.files.text(f"/boot/config-{version}", 1 << 20) or ""
+    config = _config(patient, version) or ""
     for line in patient.fstab():
         if line.optional or line.malformed or line.network or line.where == "/":
             continue
@@ -90,9 +93,16 @@ def _severity(patient: Patient, version: str) -> Severity:
     return Severity.WARNING
 
 
+def _config(patient: Patient, version: str) -> str | None:
+    """With what the kernel was built, where that is kept: in /boot, or beside its modules."""
+    tree = patient.files
+    own = tree.text(f"/boot/config-{version}", 1 << 20)
+    return own if own is not None else tree.text(f"/usr/lib/modules/{version}/config", 1 << 20)
+
+
 def _monolithic(patient: Patient, version: str) -> bool:
     """A kernel without modules, as its own configuration says."""
-    text = patient.files.text(f"/boot/config-{version}", 1 << 20)
+    text = _config(patient, version)
     return text is not None and "CONFIG_MODULES=y" not in text
 
 
@@ -100,7 +110,7 @@ def _gone(patient: Patient, version: str, folder: str) -> Finding:
     database = dpkg.database(patient)
     repair = None
     if database is not None:
-        inside = f"/usr{folder}/"
+        inside = f"{database.canonical(folder)}/"
         paths = [
             path
             for name in database.packages
@@ -123,5 +133,5 @@ def _gone(patient: Patient, version: str, folder: str) -> Finding:
         "What the initramfs did not load cannot be loaded: network, file systems, devices.",
         (Evidence(folder, "the kernel's modules", "missing"),),
         repair,
-        (f"chroot the root, then: apt-get install --reinstall linux-image-{version}",),
+        patient.distribution.kernel(kind(patient.files, version) or version, version),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .. import grub
 from ..disk import Disk
 from ..formats import grubcore
-from ..model import Evidence, Finding, Link, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Severity
 from ..patient import Patient
 
 ID = "loader-boot-sector"
@@ -15,8 +15,8 @@ LINK = Link.BOOT_LOADER
 TITLE = "the boot sector is GRUB's, its core image is whole and fits the modules in /boot"
 READS = "the first sector of the disk, GRUB's core image behind it, /boot/grub/i386-pc"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 MOST_CORE = 4 << 20
-_BY_HAND = ("grub-install --boot-directory=/mnt/vm1/boot /dev/vda",)
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -95,4 +95,5 @@ def _finding(
     severity: Severity = Severity.STOPS_BOOT,
 ) -> Finding:
     repair = grub.install(patient, disk)
-    return Finding(ID, LINK, severity, seen, why, (evidence,), repair, _BY_HAND)
+    by_hand = (patient.distribution.commands.grub_bios,)
+    return Finding(ID, LINK, severity, seen, why, (evidence,), repair, by_hand)

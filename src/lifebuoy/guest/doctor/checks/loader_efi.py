@@ -6,9 +6,9 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import grub
+from .. import grub, systemd_boot
 from ..change import Change, PutFile
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "loader-efi"
@@ -16,7 +16,8 @@ LINK = Link.BOOT_LOADER
 TITLE = "the EFI system partition holds a loader, whole, that finds GRUB's configuration"
 READS = "EFI/ on the EFI system partition, EFI/*/grub.cfg"
 NEEDS_ROOT = True
-_LOADERS = ("shimx64.efi", "grubx64.efi", "bootx64.efi", "systemd-bootx64.efi", "grub.efi")
+DPKG = Dpkg.UNUSED
+_LOADERS = ("shimx64.efi", "grubx64.efi", "bootx64.efi", systemd_boot.NAME, "grub.efi")
 _SOURCES = {
     "shimx64.efi": "/usr/lib/shim/shimx64.efi.signed",
     "mmx64.efi": "/usr/lib/shim/mmx64.efi.signed",
@@ -29,7 +30,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     """Findings about the partition, the loaders, and where they lead."""
     if patient.firmware != "uefi":
         return
-    place = _mounted(patient)
+    place = patient.esp_folder
     if not place:
         yield _no_partition(patient)
         return
@@ -43,10 +44,6 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from _stub(patient, place)
     if not any("/boot/bootx64.efi" in path.lower() for path in found):
         yield _no_fallback(patient, place)
-
-
-def _mounted(patient: Patient) -> str:
-    return next((one for one in ("/boot/efi", "/efi", "/boot") if one in patient.files.places), "")
 
 
 def _loaders(patient: Patient, place: str) -> list[str]:
@@ -78,26 +75,21 @@ def _is_whole(patient: Patient, path: str) -> bool:
 
 
 def _content(patient: Patient, name: str) -> bytes:
-    """The loader as the guest's packages have it, else this system's own."""
+    """The loader as the guest's packages have it, else this system's own where that serves.
+
+    A signed GRUB looks for its stub in the folder of the distribution that signed it.
+    """
     data = patient.files.read(_SOURCES[name], 16 << 20) or b""
-    if data[:2] != b"MZ" and Path(_SOURCES[name]).is_file():
+    ours = patient.distribution.loader_folder == "debian"
+    if data[:2] != b"MZ" and ours and Path(_SOURCES[name]).is_file():
         data = Path(_SOURCES[name]).read_bytes()
     return data if data[:2] == b"MZ" else b""
-
-
-def _vendor(patient: Patient) -> str:
-    """The folder that this system's signed GRUB looks for its stub in."""
-    text = patient.files.text("/etc/os-release", 8192) or ""
-    for line in text.splitlines():
-        if line.startswith("ID="):
-            return line[3:].strip("\"'")
-    return "debian"
 
 
 def _stub_text(patient: Patient) -> bytes:
     boot = patient.boot_volume
     assert boot is not None
-    inside = grub.path_in_volume(patient, grub.folder(patient).rpartition("/")[2])
+    inside = patient.path_in_volume(grub.folder(patient).rpartition("/")[2])
     return (
         f"search.fs_uuid {boot.signature.uuid} root\n"
         f"set prefix=($root)'{inside}'\nconfigfile $prefix/grub.cfg\n"
@@ -107,7 +99,9 @@ def _stub_text(patient: Patient) -> bytes:
 def _install(patient: Patient, place: str) -> Repair | None:
     if patient.boot_volume is None:
         return None
-    vendor = _vendor(patient)
+    vendor = patient.distribution.loader_folder
+    if systemd_boot.used(patient) and not grub.used(patient):
+        return _systemd(patient, place)
     changes: list[Change] = []
     for name in _SOURCES:
         data = _content(patient, name)
@@ -123,6 +117,16 @@ def _install(patient: Patient, place: str) -> Repair | None:
     return Repair("put shim and GRUB back, at their own and at the fallback path", tuple(changes))
 
 
+def _systemd(patient: Patient, place: str) -> Repair | None:
+    """As bootctl installs it."""
+    data = systemd_boot.packaged(patient)
+    if not data:
+        return None
+    paths = (f"{place}/EFI/systemd/{systemd_boot.NAME}", f"{place}/EFI/BOOT/BOOTX64.EFI")
+    changes = tuple(PutFile(path, data) for path in paths)
+    return Repair("put systemd-boot back, at its own and at the fallback path", changes)
+
+
 def _no_partition(patient: Patient) -> Finding:
     known = patient.esp is not None
     return Finding(
@@ -133,7 +137,10 @@ def _no_partition(patient: Patient) -> Finding:
         "The firmware finds nothing to start.",
         (Evidence("partition table", "a FAT partition of type EFI system", "none that serves"),),
         None,
-        ("mkfs.vfat -F 32 on the EFI system partition, correct fstab, then: grub-install",),
+        (
+            "mkfs.vfat -F 32 on the EFI system partition, correct fstab, then:",
+            patient.distribution.commands.loader_efi,
+        ),
     )
 
 
@@ -144,9 +151,9 @@ def _emptied(patient: Patient, place: str) -> Finding:
         Severity.STOPS_BOOT,
         "the EFI system partition holds no boot loader",
         "The firmware finds nothing to start, and tries the network or its shell.",
-        (Evidence(f"{place}/EFI", "shimx64.efi or grubx64.efi", "none"),),
+        (Evidence(f"{place}/EFI", "shimx64.efi, grubx64.efi or another loader", "none"),),
         _install(patient, place),
-        ("chroot the root, then: grub-install --target=x86_64-efi --force-extra-removable",),
+        (patient.distribution.commands.loader_efi,),
     )
 
 
@@ -159,19 +166,19 @@ def _damaged(patient: Patient, place: str, damaged: list[str]) -> Finding:
         "The firmware cannot start it.",
         tuple(Evidence(path, "a whole EFI program", "cut off or no program") for path in damaged),
         _install(patient, place),
-        ("chroot the root, then: grub-install --target=x86_64-efi",),
+        (patient.distribution.commands.loader_efi,),
     )
 
 
 def _stub(patient: Patient, place: str) -> Iterator[Finding]:
     """What the signed GRUB reads first; without it there is only a prompt."""
-    vendor = _vendor(patient)
+    vendor = patient.distribution.loader_folder
     path = f"{place}/EFI/{vendor}/grub.cfg"
     tree = patient.files
-    if not grub.used(patient) or not tree.is_file(f"{place}/EFI/{vendor}/grubx64.efi"):
+    if not grub.used(patient) or not _wants_stub(patient, f"{place}/EFI/{vendor}"):
         return
     text = tree.text(path, 1 << 20)
-    if text is not None and "menuentry" in text:
+    if path == grub.config_path(patient):
         return  # the whole configuration lies here
     uuids = [volume.signature.uuid.lower() for volume in patient.volumes if volume.signature.uuid]
     if text is not None and any(uuid in text.lower() for uuid in uuids):
@@ -189,6 +196,15 @@ def _stub(patient: Patient, place: str) -> Iterator[Finding]:
         (Evidence(path, "the UUID of the volume that holds /boot", (text or "missing")[:100]),),
         Repair("write it for the volume that holds /boot", (PutFile(path, _stub_text(patient)),)),
     )
+
+
+def _wants_stub(patient: Patient, folder: str) -> bool:
+    """Whether this GRUB looks in the folder that it lies in: one that grub-install made does not.
+
+    The prefix that it was made with stands in it as text.
+    """
+    data = (patient.files.read(f"{folder}/grubx64.efi", 16 << 20) or b"").lower()
+    return f"/efi/{folder.rpartition('/')[2]}".encode() in data
 
 
 def _no_fallback(patient: Patient, place: str) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .. import grub
 from ..change import Change, PutFile
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "loader-grub-files"
@@ -14,6 +14,7 @@ LINK = Link.BOOT_LOADER
 TITLE = "GRUB finds its modules in /boot"
 READS = "/boot/grub/i386-pc or x86_64-efi, /usr/lib/grub"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 _NEEDED = ("normal.mod", "linux.mod", "boot.mod", "test.mod", "moddep.lst", "command.lst", "fs.lst")
 
 
@@ -23,8 +24,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
         return
     place = f"{grub.folder(patient)}/{grub.platform(patient)}"
     tree = patient.files
-    if patient.firmware == "uefi" and not tree.exists(place) and _built_in(patient):
-        return  # a signed GRUB holds its modules; systems of the rpm family have no folder at all
+    whole = patient.firmware == "uefi" and patient.distribution.packaged_grub
+    if whole and not tree.exists(place):
+        return  # a signed GRUB holds its modules; where packages bring it there is no folder
     names = set(tree.names(place))
     packaged = f"/usr/lib/grub/{grub.platform(patient)}"
     source = {name for name in tree.names(packaged) if name.endswith((".mod", ".lst"))}
@@ -46,16 +48,15 @@ def examine(patient: Patient) -> Iterator[Finding]:
         "GRUB starts, does not find them and stops at its rescue prompt.",
         tuple(Evidence(f"{place}/{name}", "GRUB's file", "missing") for name in wrong[:5]),
         _repair(patient, set(wrong)),
-        (f"copy them from /usr/lib/grub/{grub.platform(patient)}, or run grub-install",),
+        (
+            f"copy them from /usr/lib/grub/{grub.platform(patient)}, or: "
+            + patient.distribution.commands.grub_bios,
+        ),
     )
 
 
 def _version(patient: Patient, place: str) -> str:
     return grub.version_of(patient.files.text(f"{place}/modinfo.sh"))
-
-
-def _built_in(patient: Patient) -> bool:
-    return patient.files.exists("/etc/redhat-release")
 
 
 def _is_empty(patient: Patient, path: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..change import PutFile
 from ..formats import accounts
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "login-accounts"
@@ -14,7 +14,8 @@ LINK = Link.LOGIN
 TITLE = "passwd, shadow and group are there and know root"
 READS = "/etc/passwd, /etc/shadow, /etc/group and their backups"
 NEEDS_ROOT = True
-_MODES = {"passwd": 0o644, "group": 0o644, "shadow": 0o640}
+DPKG = Dpkg.UNUSED
+_MODES = {"passwd": 0o644, "group": 0o644}
 _SHADOW_GROUP = 42  # Debian's; elsewhere the backup's own group is kept
 _LEAST = {
     "passwd": "root:x:0:0:root:/root:/bin/sh\n",
@@ -61,7 +62,8 @@ def _finding(patient: Patient, kind: str, seen: str, found: str) -> Finding:
         summary = f"put the backup {source} in its place{_warning(kind, text)}"
         repair = Repair(summary, (_put(patient, kind, source, text),))
     elif kind in _LEAST:
-        repair = Repair("write one with root alone", (PutFile(path, _LEAST[kind].encode()),))
+        least = PutFile(path, _LEAST[kind].encode(), beside=_has_content(patient, path))
+        repair = Repair("write one with root alone", (least,))
     return Finding(
         ID,
         LINK,
@@ -90,9 +92,15 @@ def _put(patient: Patient, kind: str, source: str, text: str) -> PutFile:
             if line.startswith("shadow:") and line.split(":")[2:3] != [""]:
                 number = line.split(":")[2]
                 gid = int(number) if number.isdigit() else _SHADOW_GROUP
-    mode = _MODES[kind] if kind != "shadow" or gid else 0o600
+    usual = patient.distribution.shadow_mode
+    mode = _MODES.get(kind, usual if gid else usual & 0o600)
     data = text.encode("utf-8", "surrogateescape")
-    return PutFile(f"/etc/{kind}", data, mode, 0, gid)
+    path = f"/etc/{kind}"
+    return PutFile(path, data, mode, 0, gid, beside=_has_content(patient, path))
+
+
+def _has_content(patient: Patient, path: str) -> bool:
+    return bool((patient.files.text(path) or "").strip("\0\n \t"))
 
 
 def _malformed(patient: Patient, kind: str, text: str) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..change import Remove
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "login-nologin"
@@ -13,6 +13,7 @@ LINK = Link.LOGIN
 TITLE = "no nologin file was left behind"
 READS = "/etc/nologin, /var/run/nologin"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 
 
 def examine(patient: Patient) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..change import Change, PutFile
 from ..formats import pam
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..packages import dpkg
 from ..patient import Patient
 from ..restoring import from_packages
@@ -16,7 +16,10 @@ LINK = Link.LOGIN
 TITLE = "PAM's files for login and SSH are there, and the modules they name too"
 READS = "/etc/pam.d, the folders of PAM's modules"
 NEEDS_ROOT = True
+DPKG = Dpkg.REPAIRS
 _SERVICES = ("login", "sshd", "su", "systemd-user", "other")
+#: the owner's, then the packages'
+_PLACES = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d")
 _COMMON = ("common-auth", "common-account", "common-password", "common-session")
 _FOLDERS = (
     "/lib/x86_64-linux-gnu/security",
@@ -48,16 +51,25 @@ def examine(patient: Patient) -> Iterator[Finding]:
     tree = patient.files
     if not any(tree.is_folder(folder) for folder in _FOLDERS) or not tree.exists("/bin/login"):
         return  # a system without PAM, or with a base so broken that this is not its first fault
+    if (tree.resolve("/bin/login") or "").endswith("/busybox"):
+        return  # its login knows no PAM
     missing = _missing_files(patient)
     if missing:
         yield _files(patient, missing)
     lost: dict[str, tuple[str, pam.Rule]] = {}
     for service in ("login", "sshd"):
         for path, rule in _rules(patient, service):
-            if not rule.include and not rule.optional and not _has_module(patient, rule.module):
+            if _is_needed(rule) and not _has_module(patient, rule.module):
                 lost.setdefault(rule.module, (path, rule))
     for module, (path, rule) in lost.items():
         yield _module(patient, module, path, rule)
+
+
+def _is_needed(rule: pam.Rule) -> bool:
+    """Whether logins fail without the module: PAM goes on after one that would have sufficed."""
+    if rule.include or rule.optional:
+        return False
+    return rule.control != "sufficient" or rule.module.endswith("pam_unix.so")
 
 
 def _missing_files(patient: Patient) -> list[str]:
@@ -65,7 +77,7 @@ def _missing_files(patient: Patient) -> list[str]:
     wanted = ["login"] if tree.exists("/bin/login") else []
     if tree.exists("/usr/sbin/sshd"):
         wanted.append("sshd")
-    if tree.exists("/etc/debian_version"):
+    if patient.distribution.common_pam:
         wanted += _COMMON
     for service in ("login", "sshd"):
         wanted += [rule.module for _, rule in _rules(patient, service) if rule.include]
@@ -74,7 +86,7 @@ def _missing_files(patient: Patient) -> list[str]:
 
 
 def _is_there(patient: Patient, name: str) -> bool:
-    for folder in ("/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"):
+    for folder in _PLACES:
         found = patient.files.stat(f"{folder}/{name}")
         if found is not None and found.st_size:
             return True
@@ -88,7 +100,10 @@ def _rules(patient: Patient, service: str) -> Iterator[tuple[str, pam.Rule]]:
         if name in seen or "/" in name:
             continue
         seen.add(name)
-        path = f"/etc/pam.d/{name}"
+        path = next(
+            (f"{one}/{name}" for one in _PLACES if patient.files.exists(f"{one}/{name}")),
+            f"/etc/pam.d/{name}",
+        )
         for rule in pam.parse(patient.files.text(path, 1 << 18) or ""):
             yield path, rule
             if rule.include:
@@ -106,7 +121,7 @@ def _files(patient: Patient, missing: list[str]) -> Finding:
     changes: list[Change] = []
     packaged = []
     for name in missing:
-        if name in _DEFAULTS and patient.files.exists("/etc/debian_version"):
+        if name in _DEFAULTS and patient.distribution.common_pam:
             text = f"# by Lifebuoy's doctor; pam-auth-update writes it anew\n{_DEFAULTS[name]}"
             changes.append(PutFile(f"/etc/pam.d/{name}", text.encode()))
         else:
@@ -123,7 +138,7 @@ def _files(patient: Patient, missing: list[str]) -> Finding:
         "Nobody can log in: what has no file of its own is refused.",
         tuple(Evidence(f"/etc/pam.d/{name}", "a file", "missing or empty") for name in missing),
         Repair("put the files back", tuple(changes)) if changes and whole else None,
-        ("chroot the root, then: pam-auth-update --force; reinstall login and openssh-server",),
+        (patient.distribution.commands.pam,),
     )
 
 
@@ -156,5 +171,8 @@ def _module(patient: Patient, module: str, path: str, rule: pam.Rule) -> Finding
         "Every login runs into it and is refused.",
         (Evidence(f"{path} line {rule.number}", "a module that exists", module),),
         repair,
-        (f"reinstall the package of {module}, or take the line out of {path}",),
+        (
+            f"reinstall the package of {module}, or take the line out of {path}",
+            *patient.distribution.put_back(homes[0] if homes else module),
+        ),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..change import PutFile
 from ..formats import accounts
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 from ..restoring import from_packages
 from . import base_merged_usr
@@ -17,6 +17,7 @@ LINK = Link.LOGIN
 TITLE = "root's shell can be run"
 READS = "/etc/passwd, the shell that it names"
 NEEDS_ROOT = True
+DPKG = Dpkg.REPAIRS
 _CHOICES = ("/bin/bash", "/bin/sh", "/bin/ash", "/bin/dash", "/bin/busybox")
 _CLOSED = ("/nologin", "/false")
 

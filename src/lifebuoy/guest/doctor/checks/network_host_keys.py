@@ -5,8 +5,9 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 
+from .. import openrc, units
 from ..change import RunOutside, SetMode
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "network-host-keys"
@@ -14,6 +15,7 @@ LINK = Link.NETWORK
 TITLE = "sshd has host keys, and only root can read them"
 READS = "/etc/ssh/ssh_host_*_key, their modes; not the keys"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 FOLDER = "/etc/ssh"
 _KINDS = ("rsa", "ecdsa", "ed25519")
 
@@ -35,7 +37,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
         found = tree.stat(path)
         assert found is not None
         mode = stat.S_IMODE(found.st_mode)
-        allowed = 0o640 if found.st_gid != 0 and tree.exists("/etc/redhat-release") else 0o600
+        grouped = found.st_gid != 0 and patient.distribution.keys_by_group
+        allowed = 0o640 if grouped else 0o600
         if mode & ~0o700 & ~allowed or found.st_uid != 0:
             yield _open(path, mode, found.st_uid)
 
@@ -43,12 +46,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
 def _made_at_boot(patient: Patient) -> bool:
     """Systems whose own service makes the keys."""
     names = ("sshd-keygen.target", "sshd-keygen@.service", "sshdgenkeys.service", "sshd.init")
-    folder = "/usr/lib/systemd/system"
-    if any(patient.files.exists(f"{folder}/{name}") for name in names):
+    if any(units.found(patient.files, name) for name in names):
         return True
-    return patient.files.exists("/etc/alpine-release") or patient.files.exists(
-        "/etc/cloud/cloud.cfg"
-    )
+    return openrc.has(patient.files, "sshd") or patient.files.exists("/etc/cloud/cloud.cfg")
 
 
 def _none() -> Finding:

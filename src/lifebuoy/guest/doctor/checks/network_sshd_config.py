@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..change import PutFile
 from ..formats import sshdconfig
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "network-sshd-config"
@@ -14,6 +14,7 @@ LINK = Link.NETWORK
 TITLE = "sshd's configuration has only lines that it takes"
 READS = "/etc/ssh/sshd_config, /etc/ssh/sshd_config.d/*.conf"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 PATH = "/etc/ssh/sshd_config"
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import units
+from .. import openrc, units
 from ..change import Change, MakeLink, Remove
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "network-sshd-enabled"
 LINK = Link.NETWORK
 TITLE = "sshd is started at boot"
-READS = "the links of systemd's units for ssh and sshd"
+READS = "the links of systemd's units for ssh and sshd; OpenRC's runlevels"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 _UNITS = ("ssh.service", "sshd.service", "ssh.socket", "sshd.socket")
 _WANTS = "/etc/systemd/system/multi-user.target.wants"
 
@@ -21,7 +22,11 @@ _WANTS = "/etc/systemd/system/multi-user.target.wants"
 def examine(patient: Patient) -> Iterator[Finding]:
     """One finding at most."""
     tree = patient.files
-    if not units.present(tree) or not tree.exists("/usr/sbin/sshd"):
+    if not tree.exists("/usr/sbin/sshd"):
+        return
+    if not units.present(tree):
+        if openrc.has(tree, "sshd") and not openrc.is_started(tree, "sshd"):
+            yield _no_runlevel()
         return
     there = [unit for unit in _UNITS if units.found(tree, unit)]
     masks = {unit: units.masked_at(tree, unit) for unit in _UNITS}
@@ -52,5 +57,21 @@ def examine(patient: Patient) -> Iterator[Finding]:
         "The system starts, and nobody comes in over the network.",
         (Evidence(f"{_WANTS}/{unit}", "a link", state),),
         Repair("have it started at boot", tuple(changes)) if home else None,
-        ("systemctl --root=/mnt/vm1 unmask ssh; systemctl --root=/mnt/vm1 enable ssh",),
+        tuple(
+            f"systemctl --root=/mnt/vm1 {verb} {unit or 'sshd'}" for verb in ("unmask", "enable")
+        ),
+    )
+
+
+def _no_runlevel() -> Finding:
+    path = f"{openrc.DEFAULT}/sshd"
+    return Finding(
+        ID,
+        LINK,
+        Severity.WARNING,
+        "the SSH server is in no runlevel",
+        "The system starts, and nobody comes in over the network.",
+        (Evidence(path, "a link", "missing"),),
+        Repair("have it started at boot", (MakeLink(path, "/etc/init.d/sshd"),)),
+        ("chroot the root, then: rc-update add sshd default",),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import mounting
 from ..change import CheckFileSystem
 from ..formats import ext
-from ..model import Evidence, Finding, Link, Repair, Risk, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Risk, Severity
 from ..patient import Patient
 from ..volume import Volume
 
@@ -20,6 +20,7 @@ LINK = Link.ROOT_FILE_SYSTEM
 TITLE = "ext file systems have a whole superblock and no recorded errors"
 READS = "superblocks and their backups; e2fsck -n where errors are recorded"
 NEEDS_ROOT = False
+DPKG = Dpkg.UNUSED
 _LINUX = ("83", "0fc63daf-8483-4772-8e79-3d69d8477de4", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
 MOST_METADATA = 128 << 20
 _UNCORRECTED = 4  # a bit of fsck's exit code

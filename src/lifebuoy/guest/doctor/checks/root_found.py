@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import Evidence, Finding, Link, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Severity
 from ..naming import plain
 from ..patient import Patient
 from ..volume import LUKS, LVM, RAID
@@ -14,6 +14,7 @@ LINK = Link.ROOT_FILE_SYSTEM
 TITLE = "a root file system was found and can be mounted"
 READS = "the signatures of all volumes, and what mount says"
 NEEDS_ROOT = False
+DPKG = Dpkg.UNUSED
 _OPENED_BY = {
     LUKS: "doctor, at a terminal, asks for the passphrase; from the host: "
     "lifebuoy doctor NAME --passphrase",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import servers
+from .. import servers, units
 from ..change import MakeFolder, PutFile
 from ..formats import fstab
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 from ..volume import LVM
 
@@ -16,9 +16,10 @@ LINK = Link.ROOT_FILE_SYSTEM
 TITLE = "every line of /etc/fstab that the boot waits for can be mounted"
 READS = "/etc/fstab, the UUIDs and labels of all volumes"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 PATH = "/etc/fstab"
 MOST_ASKED = 5  # servers; each may take seconds not to answer
-_SYSTEM = ("/", "/boot", "/boot/efi", "/usr", "/var")
+_SYSTEM = ("/", "/boot", "/boot/efi", "/efi", "/usr", "/var")
 _NAMED = ("UUID=", "LABEL=", "PARTUUID=", "/dev/disk/by-uuid/", "/dev/mapper/")
 
 
@@ -46,10 +47,11 @@ def _missing(patient: Patient) -> Iterator[Finding]:
         return
     source = root.names[0] if root.inside[-1:] == (LVM,) else f"UUID={root.signature.uuid}"
     lines = [f"{source} / {root.kind} defaults 0 1"]
-    if patient.boot is not None:
+    if patient.boot not in (None, patient.esp):
         lines.append(f"UUID={patient.boot.signature.uuid} /boot {patient.boot.kind} defaults 0 2")
     if patient.esp is not None and patient.firmware == "uefi":
-        lines.append(f"UUID={patient.esp.signature.uuid} /boot/efi vfat umask=0077 0 1")
+        place = patient.esp_folder or "/boot/efi"
+        lines.append(f"UUID={patient.esp.signature.uuid} {place} vfat umask=0077 0 1")
     new = "# written by Lifebuoy's doctor, as there was none\n" + "\n".join(lines) + "\n"
     yield Finding(
         ID,
@@ -97,7 +99,8 @@ def _unknown(patient: Patient, text: str, lines: list[fstab.Line]) -> Iterator[F
     rest = {line.number for line in wrong if line not in system or not _right_source(patient, line)}
     rest -= {line.number for line in wrong if line.where == "/"}
     new = fstab.without(new, rest, "disabled by Lifebuoy's doctor: no such volume on any disk")
-    waits = [line for line in wrong if line.kind != "swap" and line.where != "/"]
+    strict = units.present(patient.files)  # OpenRC says that it failed, and goes on
+    waits = [line for line in wrong if strict and line.kind != "swap" and line.where != "/"]
     only_root = all(line.where == "/" for line in wrong)
     yield Finding(
         ID,
@@ -108,7 +111,9 @@ def _unknown(patient: Patient, text: str, lines: list[fstab.Line]) -> Iterator[F
         if waits
         else "The kernel mounts the root by its own root=; it stays read-only, and is not checked."
         if only_root
-        else "The boot waits 90 seconds for it, then goes on without this swap.",
+        else "The boot waits 90 seconds for it, then goes on without this swap."
+        if strict
+        else "It is not mounted, and what needs it does not start.",
         tuple(_evidence(line, "a volume that is there, or nofail") for line in wrong),
         Repair(summary, (_edited(new),)) if new != text else None,
         (f"edit {PATH}: correct the line, or add nofail to its options",),
@@ -130,7 +135,8 @@ def _is_unknown(patient: Patient, line: fstab.Line) -> bool:
 
 
 def _right_source(patient: Patient, line: fstab.Line) -> str:
-    volume = {"/": patient.root, "/boot": patient.boot, "/boot/efi": patient.esp}.get(line.where)
+    known = {"/": patient.root, "/boot": patient.boot, patient.esp_folder: patient.esp}
+    volume = known.get(line.where)
     if volume is None or not volume.signature.uuid:
         return ""
     return f"UUID={volume.signature.uuid}"

@@ -7,17 +7,28 @@ import re
 from collections.abc import Iterator
 
 from ..change import Change, Remove
-from ..model import Evidence, Finding, Link, Repair, Risk, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Risk, Severity
 from ..patient import Patient
 
 ID = "root-full"
 LINK = Link.ROOT_FILE_SYSTEM
 TITLE = "the root file system has room, in bytes and inodes"
-READS = "statvfs, /var/cache/apt/archives, rotated files of /var/log"
+READS = "statvfs, the caches of apt, dnf, apk and pacman, rotated files of /var/log"
 NEEDS_ROOT = True
+DPKG = Dpkg.UNUSED
 LEAST_BYTES = 1 << 20
 _ROTATED = re.compile(r"\.(gz|xz|zst|bz2|old|[0-9]+)$|-[0-9]{8}(\.gz|\.xz)?$|@[0-9a-f-]+\.journal$")
-_CACHES = ("/var/cache/apt/archives", "/var/cache/dnf", "/var/cache/yum", "/var/cache/pacman/pkg")
+_CACHES = (
+    "/var/cache/apt/archives",
+    "/var/cache/dnf",
+    "/var/cache/libdnf5",
+    "/var/cache/yum",
+    "/var/cache/apk",
+    "/var/cache/pacman/pkg",
+)
+_XFS_FEATURES = 212  # bytes from the start: sb_features_ro_compat, of which rmapbt is one bit
+_XFS_OWNERS = 2
+_PACKAGES = (".deb", ".rpm", ".apk", ".pkg.tar.zst", ".pkg.tar.xz")
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -52,8 +63,12 @@ def _reserved(patient: Patient, folder: str, space: os.statvfs_result) -> int:
     volume = patient.boot if folder == "/boot" else patient.root
     if volume is None or volume.kind != "xfs":
         return 0
-    # a pool for its own work, and room in each group for the trees that track reference counts
-    return (min(8192, space.f_blocks // 20) + space.f_blocks // 128) * space.f_frsize
+    # a pool for its own work (of a small one, somewhat more than the documented twentieth), and
+    # room in each group for the trees that track reference counts, free inodes and, where it has
+    # that (xfsprogs 6.5 on), who owns which block
+    features = int.from_bytes(volume.read(_XFS_FEATURES, 4), "big")
+    trees = space.f_blocks // 128 + (space.f_blocks // 100 if features & _XFS_OWNERS else 0)
+    return (min(8192, space.f_blocks // 16) + trees) * space.f_frsize
 
 
 def _repair(patient: Patient) -> Repair | None:
@@ -63,7 +78,7 @@ def _repair(patient: Patient) -> Repair | None:
     size = 0
     for folder in _CACHES:
         for path in tree.walk(folder, 5000):
-            if path.endswith((".deb", ".rpm", ".pkg.tar.zst", ".pkg.tar.xz")):
+            if path.endswith(_PACKAGES):
                 size += _size(patient, path)
                 changes.append(Remove(path))
     for path in tree.walk("/var/log", 20_000):

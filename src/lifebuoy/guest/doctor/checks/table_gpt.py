@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..change import Change, WriteBlocks
 from ..disk import Disk
 from ..formats import gpt, mbr
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "table-gpt"
@@ -15,6 +15,7 @@ LINK = Link.PARTITION_TABLE
 TITLE = "both copies of the GUID partition table are whole, and the protective MBR is there"
 READS = "the first and last sectors of each disk"
 NEEDS_ROOT = False
+DPKG = Dpkg.UNUSED
 
 
 def examine(patient: Patient) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..change import WriteBlocks
 from ..disk import Disk
 from ..formats import grubcore, mbr
-from ..model import Evidence, Finding, Link, Repair, Severity
+from ..model import Dpkg, Evidence, Finding, Link, Repair, Severity
 from ..patient import Patient
 
 ID = "table-mbr"
@@ -15,6 +15,7 @@ LINK = Link.PARTITION_TABLE
 TITLE = "the master boot record is signed, and a partition is active where that is needed"
 READS = "the first sector of each disk"
 NEEDS_ROOT = False
+DPKG = Dpkg.UNUSED
 _LINUX = {0x83, 0x8E, 0xFD, 0x05, 0x0F, 0x82}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..change import FromPackage
@@ -26,6 +27,9 @@ _FIELDS = re.compile(
     r"^(types|uris|suites|components|enabled|architectures|signed-by|check-valid-until|by-hash)$"
 )
 _FROM_SERVER = re.compile(r"^https?://[^\s]+$")
+_LISTS = "/var/lib/apt/lists"
+_MOST_LISTED = 512 << 20  # bytes of all lists
+_PIECE = 1 << 20
 
 
 class NotDownloaded(Exception):
@@ -46,6 +50,48 @@ def download(wanted: FromPackage, tree: Tree, work: str) -> str:
     if done.returncode != 0:
         raise NotDownloaded("; ".join(words for words in (told, _last(done.stderr)) if words))
     return str(area / "got")
+
+
+def has_server(tree: Tree) -> bool:
+    """Whether the guest names a repository that may be asked."""
+    return any(text.strip() for text in _sources(tree).values())
+
+
+def is_listed(wanted: FromPackage, tree: Tree) -> bool:
+    """Whether the guest's own lists say that a repository has it; they may be old, or packed."""
+    left = _MOST_LISTED
+    for name in tree.names(_LISTS)[:MOST_FILES]:
+        file = tree.open(f"{_LISTS}/{name}") if name.endswith("_Packages") else None
+        if file is None:
+            continue
+        with file:
+            rest = b""
+            while left > 0 and (piece := file.read(_PIECE)):
+                left -= len(piece)
+                rest = (rest + piece)[-2 * _PIECE :]
+                if any(_is_entry(entry, wanted) for entry in _entries(rest, wanted.package)):
+                    return True
+                rest = rest[rest.rfind(b"\n\n") + 1 :]
+    return False
+
+
+def _entries(text: bytes, package: str) -> Iterator[bytes]:
+    """The whole entries of that package in a piece of a list."""
+    begin = f"Package: {package}\n".encode()
+    at = text.find(begin)
+    while at >= 0:
+        end = text.find(b"\n\n", at)
+        if end < 0:
+            return
+        if at == 0 or text[at - 1 : at] == b"\n":
+            yield text[at:end]
+        at = text.find(begin, end)
+
+
+def _is_entry(entry: bytes, wanted: FromPackage) -> bool:
+    lines = entry.split(b"\n")
+    architectures = {f"Architecture: {one}".encode() for one in (wanted.architecture, "all")}
+    return f"Version: {wanted.version}".encode() in lines and not architectures.isdisjoint(lines)
 
 
 def _updated(area: Path, options: list[str]) -> str:
@@ -73,7 +119,11 @@ def _options(area: Path, tree: Tree, architecture: str) -> list[str]:
         _copy(tree, f"/etc/apt/{name}", area / "etc" / name)
     for source, place in KEYRINGS.items():
         _copy(tree, source.rstrip("/"), area / place)
-    _sources(tree, area)
+    (area / "etc/sources.list.d").mkdir(exist_ok=True)
+    for path, text in _sources(tree).items():
+        for source, keys in KEYRINGS.items():
+            text = text.replace(source, f"{area}/{keys}/")
+        (area / "etc" / path).write_text(text)
     (area / "status").touch()
     settings = {
         "Dir::State": area / "state",
@@ -100,21 +150,15 @@ def _options(area: Path, tree: Tree, architecture: str) -> list[str]:
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
-def _sources(tree: Tree, area: Path) -> None:
-    """The guest's sources, made safe; written anew where they were before."""
-    folder = area / "etc/sources.list.d"
-    folder.mkdir(exist_ok=True)
-    found = {area / "etc/sources.list": tree.read("/etc/apt/sources.list", MOST_BYTES) or b""}
-    for name in tree.names("/etc/apt/sources.list.d")[:MOST_FILES]:
-        if name.endswith((".list", ".sources")):
-            path = f"/etc/apt/sources.list.d/{name}"
-            found[folder / name] = tree.read(path, MOST_BYTES) or b""
-    for place, data in found.items():
-        text = data.decode("utf-8", "replace")
-        safe = stanzas(text) if place.suffix == ".sources" else lines(text)
-        for source, keys in KEYRINGS.items():
-            safe = safe.replace(source, f"{area}/{keys}/")
-        place.write_text(safe)
+def _sources(tree: Tree) -> dict[str, str]:
+    """The guest's sources, made safe, by their paths below /etc/apt."""
+    names = tree.names("/etc/apt/sources.list.d")[:MOST_FILES]
+    more = [f"sources.list.d/{one}" for one in names if one.endswith((".list", ".sources"))]
+    found = {}
+    for path in ("sources.list", *more):
+        text = (tree.read(f"/etc/apt/{path}", MOST_BYTES) or b"").decode("utf-8", "replace")
+        found[path] = stanzas(text) if path.endswith(".sources") else lines(text)
+    return found
 
 
 def lines(text: str) -> str:

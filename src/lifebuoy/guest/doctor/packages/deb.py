@@ -14,13 +14,15 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 
 from ..change import FromPackage
 from ..mounting import run
 from ..naming import plain
 from ..tree import Tree
+from ..usr import Usr, canonical
 from . import apt
-from .dpkg import canonical, sums_of
+from .dpkg import sums_of
 
 MOST_MEMBER = 512 << 20
 MOST_NAMES = 200_000  # in a folder of packages, all that is below it
@@ -43,6 +45,16 @@ class Member:
     uid: int
     gid: int
     folder: bool = False
+
+
+class Origin(str, Enum):  # noqa: UP042 - StrEnum is younger than Python 3.9
+    """Where the files of a package would come from."""
+
+    CACHE = "cache"
+    GIVEN = "given"
+    REPOSITORY = "repository"
+    UNLISTED = "unlisted"  # a repository can be asked, but the guest's lists do not have it
+    NOWHERE = "nowhere"
 
 
 @dataclass
@@ -80,10 +92,26 @@ class Sources:
                 yield path
         raise NoPackage(f"{wanted.package} {wanted.version} is in no source of the guest's")
 
+    def origin(self, wanted: FromPackage, tree: Tree) -> Origin:
+        """Where the files would be taken from; nothing is downloaded."""
+        if any(_is_whole(path, wanted) for path in self._cached(wanted, tree)):
+            return Origin.CACHE
+        if any(_is_whole(path, wanted) for path in self._given(wanted)):
+            return Origin.GIVEN
+        if not self.network or not apt.has_server(tree):
+            return Origin.NOWHERE
+        return Origin.REPOSITORY if apt.is_listed(wanted, tree) else Origin.UNLISTED
+
     def _near(self, wanted: FromPackage, tree: Tree) -> Iterator[str]:
+        yield from self._cached(wanted, tree)
+        yield from self._given(wanted)
+
+    def _cached(self, wanted: FromPackage, tree: Tree) -> Iterator[str]:
         cache = tree.resolve(CACHE)
         if cache is not None:
             yield from self._below(tree.here(cache), 0).get(wanted.package, ())
+
+    def _given(self, wanted: FromPackage) -> Iterator[str]:
         for folder in self.folders:
             yield from self._below(folder, MOST_DEEP).get(wanted.package, ())
 
@@ -125,6 +153,14 @@ def _is(path: str, wanted: FromPackage) -> bool:
     )
 
 
+def _is_whole(path: str, wanted: FromPackage) -> bool:
+    """Whether it is that package, and every file that is wanted of it is what it should be."""
+    try:
+        return _is(path, wanted) and all(one.path for one in members(path, wanted))
+    except NoPackage:
+        return False
+
+
 @contextmanager
 def _tar_of(path: str) -> Iterator[tarfile.TarFile]:
     with subprocess.Popen(
@@ -146,16 +182,16 @@ def _name(path: str) -> str:
 
 def members(path: str, wanted: FromPackage) -> Iterator[Member]:
     """The wanted files, folders and links of the package, each verified. Raises NoPackage."""
-    missing = {canonical(one) for one in wanted.paths}
+    missing = {canonical(one, wanted.usr) for one in wanted.paths}
     hard: dict[str, str] = {}
     with _tar_of(path) as tar:
         for info in tar:
-            name = canonical(info.name)
+            name = canonical(info.name, wanted.usr)
             if name not in missing:
                 continue
             missing.discard(name)
             if info.islnk():
-                hard[name] = canonical(info.linkname)
+                hard[name] = canonical(info.linkname, wanted.usr)
             else:
                 yield _member(tar, info, name, wanted, path)
             if not missing:
@@ -171,7 +207,7 @@ def _hard_links(path: str, hard: dict[str, str], wanted: FromPackage) -> Iterato
     targets = set(hard.values())
     with _tar_of(path) as tar:
         for info in tar:
-            target = canonical(info.name)
+            target = canonical(info.name, wanted.usr)
             if target not in targets or not info.isfile():
                 continue
             data = _data(tar, info, target)
@@ -193,16 +229,16 @@ def _member(
 
 
 def _verify(data: bytes, name: str, wanted: FromPackage, path: str) -> None:
-    expected = wanted.digests.get(name) or _own_sums(path).get(name)
+    expected = wanted.digests.get(name) or _own_sums(path, wanted.usr).get(name)
     if expected is None:
         raise NoPackage(f"nothing says what {plain(name)} in {_name(path)} should be")
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
         raise NoPackage(f"{plain(name)} in {_name(path)} is not the file that the database names")
 
 
-def _own_sums(path: str) -> dict[str, str]:
+def _own_sums(path: str, usr: Usr) -> dict[str, str]:
     """What the package says of its own files; nothing about those that an owner may edit."""
-    return sums_of(run(["dpkg-deb", "-I", path, "md5sums"]).stdout)
+    return sums_of(run(["dpkg-deb", "-I", path, "md5sums"]).stdout, usr)
 
 
 def _data(tar: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> bytes:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from ..patient import Patient
 from ..tree import Tree
+from ..usr import Usr, canonical, other, shape
 
 ADMIN = "/var/lib/dpkg"
 INFO = f"{ADMIN}/info"
 MOST_STATUS = 32 << 20
 MOST_PARAGRAPHS = 50_000
-_MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
 MOST_RULES = 1000
 _RULE = re.compile(r"^path-(include|exclude)[= ][ \t]*(\S{1,500})\s*$")
 _SUM = re.compile(r"^([0-9a-f]{32})  (.+)$")
@@ -47,14 +47,6 @@ class Package:
     def installed(self) -> bool:
         """Whether its files should be there."""
         return self.status.split()[-1:] == ["installed"]
-
-
-def canonical(path: str) -> str:
-    """The one name of a path on a system whose /bin, /sbin and /lib lead into /usr."""
-    inner = path.lstrip("/")
-    if inner.startswith("./"):
-        inner = inner[2:]
-    return f"/usr/{inner}" if inner.startswith(_MERGED) else f"/{inner}"
 
 
 def paragraphs(text: str) -> Iterator[dict[str, str]]:
@@ -111,10 +103,10 @@ def with_foreign(packages: list[Package]) -> list[Package]:
     ]
 
 
-def diversions_of(text: str) -> dict[str, str]:
+def diversions_of(text: str, usr: Usr = Usr.MERGED) -> dict[str, str]:
     """Canonical path -> the package that diverts it, ":" for the owner; lines come in threes."""
     lines = text.split("\n")
-    return {canonical(lines[at]): lines[at + 2] for at in range(0, len(lines) - 2, 3)}
+    return {canonical(lines[at], usr): lines[at + 2] for at in range(0, len(lines) - 2, 3)}
 
 
 @dataclass(frozen=True)
@@ -126,35 +118,36 @@ class Override:
     mode: int
 
 
-def overrides_of(text: str) -> dict[str, Override]:
+def overrides_of(text: str, usr: Usr = Usr.MERGED) -> dict[str, Override]:
     """Canonical path -> what dpkg-statoverride has for it."""
     found = {}
     for line in text.split("\n"):
         fields = line.split(None, 3)
         if len(fields) == 4 and fields[2].isdigit() and set(fields[2]) <= set("01234567"):
-            found[canonical(fields[3])] = Override(fields[0], fields[1], int(fields[2][-4:], 8))
+            override = Override(fields[0], fields[1], int(fields[2][-4:], 8))
+            found[canonical(fields[3], usr)] = override
     return found
 
 
-def left_out_by(text: str) -> list[tuple[re.Pattern[str], bool]]:
+def left_out_by(text: str, usr: Usr = Usr.MERGED) -> list[tuple[re.Pattern[str], bool]]:
     """The patterns of a dpkg.cfg for canonical paths, True where they leave files out."""
     found: list[tuple[re.Pattern[str], bool]] = []
     for line in text.split("\n"):
         match = _RULE.match(line) if len(found) < MOST_RULES else None
         if match is not None:
             with suppress(re.error):  # some ranges in brackets, on older Pythons
-                pattern = fnmatch.translate(canonical(match[2].strip("\"'")))
+                pattern = fnmatch.translate(canonical(match[2].strip("\"'"), usr))
                 found.append((re.compile(pattern), match[1] == "exclude"))
     return found
 
 
-def sums_of(text: str) -> dict[str, str]:
+def sums_of(text: str, usr: Usr = Usr.MERGED) -> dict[str, str]:
     """Canonical path -> MD5, as a package's md5sums has them."""
     found = {}
     for line in text.split("\n"):
         match = _SUM.match(line)
         if match:
-            found[canonical(match.group(2))] = match.group(1)
+            found[canonical(match.group(2), usr)] = match.group(1)
     return found
 
 
@@ -163,14 +156,16 @@ class Database:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
+        #: by which paths are called as ``usr.canonical`` does
+        self.usr = shape(tree)
         #: by ``Package.key``
         self.packages = self._read("status") or self._read("status-old")
         self._info = set(tree.names(INFO))
         self._owner: dict[str, str] = {}
         self._files: dict[str, list[str]] = {}
         self._sums: dict[str, dict[str, str]] = {}
-        self._diversions = diversions_of(tree.text(f"{ADMIN}/diversions", 1 << 20) or "")
-        self.overrides = overrides_of(tree.text(f"{ADMIN}/statoverride", 1 << 20) or "")
+        self._diversions = diversions_of(tree.text(f"{ADMIN}/diversions", 1 << 20) or "", self.usr)
+        self.overrides = overrides_of(tree.text(f"{ADMIN}/statoverride", 1 << 20) or "", self.usr)
 
     def _read(self, name: str) -> dict[str, Package]:
         found = packages_of(self._tree.text(f"{ADMIN}/{name}", MOST_STATUS) or "")
@@ -194,7 +189,7 @@ class Database:
         if package not in self._files:
             lines = (self._file(package, "list") or "").split("\n")
             self._files[package] = [
-                line if line.startswith("/usr/") else canonical(line)
+                line if line.startswith("/usr/") else canonical(line, self.usr)
                 for line in lines
                 if line.startswith("/") and line != "/."
             ]
@@ -203,7 +198,7 @@ class Database:
     def sums(self, package: str) -> dict[str, str]:
         """The MD5 sums of the package's regular files, but for those that its owner may edit."""
         if package not in self._sums:
-            self._sums[package] = sums_of(self._file(package, "md5sums") or "")
+            self._sums[package] = sums_of(self._file(package, "md5sums") or "", self.usr)
         return self._sums[package]
 
     def diverted(self, path: str, package: str) -> bool:
@@ -214,19 +209,29 @@ class Database:
     def packaged(self, package: str) -> dict[str, str]:
         """The MD5 sums that its files had in the package, also those that its owner may edit."""
         known = self.packages[package].conffiles.items()
-        edited = {canonical(path): digest for path, digest in known if _DIGEST.match(digest)}
+        edited = {self.canonical(path): digest for path, digest in known if _DIGEST.match(digest)}
         return {**edited, **self.sums(package)}
 
     def has_list(self, package: str) -> bool:
         """Whether the database knows the files of this package."""
         return self._file(package, "list") is not None
 
-    def owner(self, path: str) -> Package | None:
-        """The package that a path belongs to."""
+    def canonical(self, path: str) -> str:
+        """The name of a path in this database."""
+        return canonical(path, self.usr)
+
+    def known(self, path: str) -> str:
+        """The same, also of a path that is called as on a system of the other shape."""
         if not self._owner:
             for name in reversed(self.packages):  # the first one counts
                 self._owner.update(dict.fromkeys(self.files(name), name))
-        home = self._owner.get(canonical(path))
+        found = self.canonical(path)
+        return other(found) if found not in self._owner and other(found) in self._owner else found
+
+    def owner(self, path: str) -> Package | None:
+        """The package that a path belongs to."""
+        known = self.known(path)
+        home = self._owner.get(known)
         return self.packages.get(home) if home else None
 
 
