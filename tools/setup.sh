@@ -12,6 +12,8 @@ packages=$(awk -v bench="$bench" '
 
 missing=
 for package in $packages; do
+    # Debian's or nodejs.org's: they exclude each other
+    [ "$package" = npm ] && command -v npm >/dev/null && continue
     status=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
     case $status in ii*) ;; *) missing="$missing $package" ;; esac
 done
@@ -37,3 +39,6 @@ if [ "$(cat $stamp 2>/dev/null)" != "$key" ]; then
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
     printf '%s\n' "$key" >$stamp
 fi
+
+# The web console's catalogues and parts, beside the sources, where an editable install looks for them.
+.venv/bin/python hatch_build.py

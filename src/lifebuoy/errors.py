@@ -173,6 +173,43 @@ class UnknownOperation(Refused):
     code = "unknown-operation"
 
 
+class AccountNotFound(NotFound):
+    """No account of the server by that name, or no API key by that id."""
+
+    code = "account-not-found"
+
+
+class NotSignedIn(LifebuoyError):
+    """The server was not told who asks, or does not believe it."""
+
+    code = "not-signed-in"
+    exit_status = 3
+
+
+class Forbidden(Refused):
+    """The account, or the key it came with, may not do this."""
+
+    code = "forbidden"
+
+
+class TooManyTries(Refused):
+    """Too many sign-ins were refused; ``wait_s`` is how long the next one must wait."""
+
+    code = "too-many-tries"
+
+    def __init__(
+        self, message: str, *, hint: str = "", safe: str | None = None, wait_s: int = 0
+    ) -> None:
+        super().__init__(message, hint=hint, safe=safe)
+        self.wait_s = wait_s
+
+
+class KeyReused(BadInput):
+    """An idempotency key came again with another request."""
+
+    code = "idempotency-key-reused"
+
+
 class Busy(LifebuoyError):
     """Another caller is at work on the same thing."""
 

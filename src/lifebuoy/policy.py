@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import dataclass
 from typing import Final
 
 from lifebuoy.errors import NotAllowed, PasswordRefused
@@ -62,6 +63,31 @@ OFFERED: Final = frozenset(
 def possible(state: InstanceState) -> list[Action]:
     """The actions allowed in ``state``, in the order of ``Action``."""
     return [action for action in Action if state in ALLOWED[action]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an action is allowed now; ``reason`` says why not, empty where it is."""
+
+    action: Action
+    reason: str
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether it may be asked for."""
+        return not self.reason
+
+
+def verdicts(state: InstanceState, name: str) -> list[Verdict]:
+    """Of every action that this release offers, in the order of ``Action``."""
+    found = []
+    for action in (one for one in Action if one in OFFERED):
+        try:
+            require(action, state, name)
+            found.append(Verdict(action, ""))
+        except NotAllowed as error:
+            found.append(Verdict(action, error.message))
+    return found
 
 
 def require(action: Action, state: InstanceState, name: str) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lifebuoy.cli import access as words
 from lifebuoy.cli.ssh import command_line
 from lifebuoy.hypervisor import SshHop
 from lifebuoy.model import Phase, Stay
-from lifebuoy.rescue.access import Access
+from lifebuoy.rescue.access import Access, ssh_words
 from lifebuoy.rescue.seed import make_host_key
 
 KEY = make_host_key().public
@@ -40,11 +39,11 @@ def test_a_remote_one_goes_through_its_host(tmp_path: Path) -> None:
     command = command_line(STAY, access(via=HOP), tmp_path, ["lsblk", "-f"])
     assert command[command.index("-J") + 1] == "root@host1:2200"
     assert command[-3:] == ["root@127.0.0.1", "lsblk", "-f"]
-    assert words.ssh_words(access(via=HOP, port=22)) == [
+    assert ssh_words(access(via=HOP, port=22)) == [
         *("ssh", "-J", "root@host1:2200", "root@127.0.0.1")
     ]
 
 
 @pytest.mark.parametrize("port", [22, 2222])
 def test_the_plain_command_names_a_port_only_where_needed(port: int) -> None:
-    assert ("-p" in words.ssh_words(access(port=port))) is (port != 22)
+    assert ("-p" in ssh_words(access(port=port))) is (port != 22)

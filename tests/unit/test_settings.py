@@ -12,7 +12,7 @@ from lifebuoy.hosts.place import Place
 from lifebuoy.operations.retention import Retention
 from lifebuoy.settings import reading, reference
 from lifebuoy.settings.validation import masked
-from lifebuoy.settings.values import Settings
+from lifebuoy.settings.values import Server, Settings
 
 
 @pytest.fixture
@@ -55,6 +55,21 @@ def test_how_long_operations_are_kept_can_be_set(file: Path) -> None:
     file.write_text("operations_kept_days = 7\n")
     kept = read(file, {"LIFEBUOY_OPERATIONS_KEPT_NEWEST": "0"}).retention
     assert kept == Retention(days=7, newest=0)
+
+
+def test_where_the_server_listens_can_be_set(file: Path) -> None:
+    assert read(file).server == Server("127.0.0.1:8765", "")
+    file.write_text('[server]\nlisten = "[::1]:80"\n')
+    environment = {"LIFEBUOY_SERVER__ORIGIN": "https://rescue.example"}
+    assert read(file, environment).server == Server("[::1]:80", "https://rescue.example")
+    origins = reading.explained({}, environment, file).origins
+    told = {origin.key: origin.source for origin in origins}
+    assert told["server.listen"] == str(file)
+    assert told["server.origin"] == "LIFEBUOY_SERVER__ORIGIN"
+    for wrong in ('listen = "8765"', "listen = 8765", 'origin = "x"', "lisen = 1"):
+        file.write_text(f"[server]\n{wrong}\n")
+        with pytest.raises(BadInput, match=r"server\.(listen|origin|lisen)"):
+            read(file)
 
 
 def test_hosts_of_file_and_environment_are_put_together(file: Path) -> None:

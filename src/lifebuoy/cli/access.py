@@ -1,4 +1,4 @@
-"""How to get into an instance in rescue mode, in words and as JSON."""
+"""How to get into an instance in rescue mode, in words."""
 
 from __future__ import annotations
 
@@ -6,39 +6,7 @@ import shlex
 
 from lifebuoy.cli import output
 from lifebuoy.cli.session import Session
-from lifebuoy.rescue.access import Access
-
-_BY_HAND = (
-    "mkdir -p /mnt/vm1",
-    "mount /dev/vda1 /mnt/vm1",
-    "for d in dev dev/pts proc run sys; do mount -o bind /$d /mnt/vm1/$d; done",
-    "chroot /mnt/vm1 /bin/bash",
-)
-
-
-def ssh_words(access: Access) -> list[str]:
-    """The plain ssh command; [] while no address is known."""
-    if access.ssh_host is None:
-        return []
-    port = ["-p", str(access.ssh_port)] if access.ssh_port not in (None, 22) else []
-    jump = access.via.jump() if access.via else []
-    return ["ssh", *jump, *port, f"{access.user}@{access.ssh_host}"]
-
-
-def as_json(access: Access) -> dict[str, object]:
-    """The documented shape: docs/schema, "access"."""
-    words = ssh_words(access)
-    return {
-        "user": access.user,
-        "ssh_host": access.ssh_host,
-        "ssh_port": access.ssh_port,
-        "ssh_command": shlex.join(words) if words else None,
-        "via": access.via.destination if access.via else None,
-        "host_key": access.host_key,
-        "fingerprint": access.fingerprint,
-        "vnc": access.vnc,
-        "serial": access.serial,
-    }
+from lifebuoy.rescue.access import BY_HAND, Access, ssh_words
 
 
 def rows(session: Session, name: str, access: Access) -> list[tuple[str, object]]:
@@ -66,7 +34,7 @@ def what_next(session: Session, name: str) -> None:
         "  system-mount            finds the root, mounts it on /mnt/vm1 with all it needs",
         "  system-chroot           goes into it; system-umount takes all apart again",
         "or by hand:",
-        *(f"  {line}" for line in _BY_HAND),
+        *(f"  {line}" for line in BY_HAND),
         "",
         "When it is repaired, leave: " + session.command("rescue", "exit", where),
     )

@@ -9,6 +9,8 @@ import typer
 
 from lifebuoy import __version__
 from lifebuoy.cli import (
+    account,
+    api_key,
     audit,
     backup,
     bootlog,
@@ -27,6 +29,7 @@ from lifebuoy.cli import (
     repair,
     rescue,
     screen,
+    serve,
     ssh,
     worker,
 )
@@ -112,8 +115,10 @@ app.add_typer(image.app, name="image")
 app.add_typer(host.app, name="host")
 app.add_typer(config.app, name="config")
 app.add_typer(operations.app, name="operations")
+app.add_typer(account.app, name="account")
+app.add_typer(api_key.app, name="api-key")
 for module in (
     *(audit, events, instances, power, console, screen, bootlog),
-    *(diagnose, doctor, repair, ssh, worker),
+    *(diagnose, doctor, repair, ssh, worker, serve),
 ):
     module.register(app)

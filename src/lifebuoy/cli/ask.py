@@ -59,10 +59,31 @@ def password_prompted() -> str:
         "after leaving.",
         f"Rule: {PASSWORD_RULE}",
     )
+    return _asked_twice("Rescue password: ", check_password)
+
+
+def account_password(check: Callable[[str], None], *, from_stdin: bool) -> str:
+    """A password for an account of the server that passes ``check``: read, or asked for twice.
+
+    Raises:
+        PasswordRefused: from ``check``, where it was read.
+        BadInput: nothing on standard input, or no way to ask.
+    """
+    if from_stdin:
+        return _read_stdin(check)
+    if not output.interactive():
+        raise BadInput(
+            "no password: there is no terminal to ask at",
+            hint="pipe it in: --password-stdin, or have one made up: --generate-password",
+        )
+    return _asked_twice("Password of the account: ", check)
+
+
+def _asked_twice(prompt: str, check: Callable[[str], None]) -> str:
     while True:
-        first = getpass.getpass("Rescue password: ")
+        first = getpass.getpass(prompt)
         try:
-            check_password(first)
+            check(first)
         except PasswordRefused as error:
             output.note(error.message, error.hint)
             continue
@@ -143,10 +164,10 @@ def choice(question: str) -> str:
     return sys.stdin.readline().strip().lower()
 
 
-def _read_stdin() -> str:
+def _read_stdin(check: Callable[[str], None] = check_password) -> str:
     line = sys.stdin.readline(_STDIN_MAX)
     if not line:
         raise BadInput("no password on standard input", hint="printf '%s\\n' \"$PASSWORD\" | ...")
     password = line.rstrip("\n")
-    check_password(password)
+    check(password)
     return password

@@ -12,10 +12,10 @@ from lifebuoy.cli import columns, listing, options, output
 from lifebuoy.cli.backup_point import PointId, at_point
 from lifebuoy.cli.backup_words import age, age_s, size
 from lifebuoy.cli.complete import instance_names
-from lifebuoy.cli.listing import Listed
 from lifebuoy.cli.session import Session, of
-from lifebuoy.operations import backup_list
+from lifebuoy.operations import backup_list, shapes
 from lifebuoy.operations.backup_list import InstanceBackups, PointSummary
+from lifebuoy.operations.listing import Listed, rows
 
 Backups = list[Listed[InstanceBackups]]
 
@@ -104,9 +104,9 @@ def as_json(listed: Backups) -> dict[str, object]:
                 **{key: value for key, value in asdict(one).items() if key != "points"},
                 "points": [_point(point) for point in one.points],
             }
-            for host, one in listing.rows(listed)
+            for host, one in rows(listed)
         ],
-        "hosts": listing.hosts_json(listed),
+        "hosts": shapes.hosts(listed),
     }
 
 
@@ -133,21 +133,21 @@ def _asked(session: Session, name: str) -> Backups:
 
 
 def _print(listed: Backups) -> None:
-    rows = list(_rows(listed))
-    if rows:
+    shown = list(_rows(listed))
+    if shown:
         columns.show(
             ("ID", "NAME", "INSTANCE", "KIND", "AGE", "SIZE", "DEPENDS"),
-            rows,
+            shown,
             right=("AGE", "SIZE"),
         )
     else:
         output.say("There are no backup points.")
-    for host, one in listing.rows(listed):
+    for host, one in rows(listed):
         _remarks(f"{host}/{one.instance}" if host else one.instance, one)
 
 
 def _rows(listed: Backups) -> Iterator[Sequence[str]]:
-    for host, one in listing.rows(listed):
+    for host, one in rows(listed):
         for point in one.points:
             yield (
                 point.id,

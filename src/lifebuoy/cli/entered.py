@@ -10,6 +10,7 @@ from rich.text import Text
 from lifebuoy.cli import access, output
 from lifebuoy.cli.script import Script
 from lifebuoy.cli.session import Session
+from lifebuoy.operations import shapes
 from lifebuoy.operations.enter import Entered
 
 
@@ -39,7 +40,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "was_running": stay.was_running,
         "seen": {"agent": seen.agent, "ssh": seen.ssh} if seen else None,
         "password": outcome.password,
-        "access": access.as_json(outcome.entered.access),
+        "access": shapes.access(outcome.entered.access),
         "script": _script(outcome),
     }
 

@@ -7,13 +7,14 @@ import sys
 from rich.text import Text
 
 from lifebuoy.cli import output
-from lifebuoy.errors import LifebuoyError, StepFailed
+from lifebuoy.errors import LifebuoyError
+from lifebuoy.operations import shapes
 
 
 def report(error: LifebuoyError, *, as_json: bool) -> int:
     """Show ``error`` on standard error; returns the exit status that goes with it."""
     if as_json:
-        sys.stderr.write(output.as_json({"error": _facts(error)}) + "\n")
+        sys.stderr.write(output.as_json({"error": shapes.error(error)}) + "\n")
         return error.exit_status
     console = output.err()
     console.print(
@@ -26,19 +27,3 @@ def report(error: LifebuoyError, *, as_json: bool) -> int:
         if part:
             console.print("  " + part, soft_wrap=True)
     return error.exit_status
-
-
-def _facts(error: LifebuoyError) -> dict[str, object]:
-    """The documented shape: docs/schema/error.json."""
-    facts: dict[str, object] = {
-        "code": error.code,
-        "message": error.message,
-        "safe": error.safe,
-        "hint": error.hint,
-        "exit_status": error.exit_status,
-        "step": None,
-        "cause": None,
-    }
-    if isinstance(error, StepFailed):
-        facts |= {"step": error.step, "cause": error.cause.code}
-    return facts

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import typer
 
-from lifebuoy.cli import listing, options, output, rescue_status
-from lifebuoy.cli.listing import Listed
+from lifebuoy.cli import listing, options, output
 from lifebuoy.cli.session import of
 from lifebuoy.model import InstanceState
+from lifebuoy.operations import shapes
+from lifebuoy.operations.listing import Listed
 from lifebuoy.operations.status import InstanceDetails, InstanceSummary, details, summaries
 from lifebuoy.rescue.traits import Disk
 
@@ -34,7 +33,7 @@ def list_(
     """
     listed = listing.of_hosts(of(context), summaries, timeout)
     if json:
-        output.print_json(listing.as_json(listed))
+        output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):
         output.say(f"There are no instances on {', '.join(one.name for one in listed)}.")
     else:
@@ -48,39 +47,9 @@ def show(context: typer.Context, name: options.Name, json: options.Json = False)
         result = details(found.host, name)
         host = found.host.given_name
     if json:
-        output.print_json({"host": host, **as_json(result)})
+        output.print_json({"host": host, **shapes.instance(result)})
     else:
         output.facts([("host", host), *_rows(result)])
-
-
-def as_json(result: InstanceDetails) -> dict[str, object]:
-    """The documented shape: docs/schema/instance.json."""
-    traits = result.traits
-    stay = result.rescue
-    return {
-        **asdict(result.summary),
-        "persistent": result.persistent,
-        "saved": result.saved,
-        "snapshots": result.snapshots,
-        "vcpus": result.vcpus,
-        "acceleration": traits.virt_type,
-        "arch": traits.arch,
-        "machine": traits.machine,
-        "firmware": {
-            "type": "uefi" if traits.uefi else "bios",
-            "secure_boot": traits.secure_boot,
-            "nvram": traits.nvram,
-        },
-        "tpm": traits.has_tpm,
-        "disks": result.disks,
-        "interfaces": result.interfaces,
-        "addresses": result.addresses,
-        "graphics": result.graphics,
-        "serial": traits.has_serial,
-        "serial_log": traits.serial_log,
-        "possible": result.possible,
-        "rescue": rescue_status.as_json(stay) if stay else None,
-    }
 
 
 def _table(listed: list[Listed[InstanceSummary]]) -> None:

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import typer
 
 from lifebuoy.cli import columns, output
 from lifebuoy.cli.columns import Cell
 from lifebuoy.cli.session import Session
-from lifebuoy.errors import BadInput, LifebuoyError
+from lifebuoy.errors import BadInput
 from lifebuoy.hypervisor import Host
+from lifebuoy.operations.listing import Listed, heard, rows
 from lifebuoy.operations.status import InstanceSummary
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """What one host listed. ``host`` is its configured name, empty for one that has none."""
-
-    host: str
-    uri: str
-    instances: tuple[T, ...]
-    error: LifebuoyError | None
-    seconds: float
-
-    @property
-    def name(self) -> str:
-        """What it is called, in words."""
-        return self.host or self.uri
 
 
 def of_hosts(
@@ -48,16 +32,7 @@ def of_hosts(
         with session.context() as found:
             return [Listed("", found.host.uri, tuple(question(found.host)), None, 0.0)]
     with session.fleet(timeout_s) as fleet:
-        return [
-            Listed(
-                answer.place.name,
-                answer.place.uri,
-                tuple(answer.value or ()),
-                answer.error,
-                round(answer.seconds, 3),
-            )
-            for answer in fleet.ask(question)
-        ]
+        return [heard(answer) for answer in fleet.ask(question)]
 
 
 def show(
@@ -79,35 +54,6 @@ def state(found: InstanceSummary, style: str = "") -> Cell:
     if found.problem:
         return Cell(f"{found.state}  ({found.problem})", "red")
     return Cell(found.state, style)
-
-
-def rows(listed: list[Listed[T]]) -> Iterator[tuple[str, T]]:
-    """Every instance with its host's name."""
-    for one in listed:
-        for instance in one.instances:
-            yield one.host, instance
-
-
-def as_json(listed: list[Listed[InstanceSummary]]) -> dict[str, object]:
-    """The documented shape: docs/schema/instance-list.json."""
-    return {
-        "instances": [{"host": host, **asdict(instance)} for host, instance in rows(listed)],
-        "hosts": hosts_json(listed),
-    }
-
-
-def hosts_json(listed: list[Listed[T]]) -> list[dict[str, object]]:
-    """Which hosts were asked, and what became of it."""
-    return [
-        {
-            "name": one.host,
-            "uri": one.uri,
-            "answered": one.error is None,
-            "error": {"code": one.error.code, "message": one.error.message} if one.error else None,
-            "instances": len(one.instances),
-        }
-        for one in listed
-    ]
 
 
 def end(listed: list[Listed[T]], *, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""Operations as the user sees them: in a list, one with its steps, while it goes on, as JSON.
+"""Operations as the user sees them: in a list, one with its steps, while it goes on.
 
 Loads nothing of the database: records are passed in.
 """
@@ -114,31 +114,3 @@ def say_end(account: Account) -> None:
 
 def _took(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.1f}"
-
-
-def facts(record: Record) -> dict[str, object]:
-    """The documented shape: docs/schema/operation-list.json."""
-    return {
-        "id": record.id,
-        "kind": record.kind,
-        "instance": record.name,
-        "uuid": record.instance,
-        "host": record.host,
-        "who": record.who,
-        "state": record.standing,
-        "created": record.created,
-        "started": record.started,
-        "finished": record.finished,
-        "attempts": record.attempts,
-        "cancel_requested_by": record.cancel_requested,
-        "progress": None
-        if record.progress is None
-        else {"done": record.progress[0], "total": record.progress[1]},
-        "error": record.error,
-        "result": record.result,
-    }
-
-
-def account(found: Account) -> dict[str, object]:
-    """The documented shape: docs/schema/operation.json."""
-    return facts(found.record) | {"steps": list(found.steps)}

@@ -12,6 +12,7 @@ from lifebuoy.cli import columns, durable, options, output, progress
 from lifebuoy.cli import operation_view as view
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import BadInput, TimedOut
+from lifebuoy.operations import shapes
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.operation import JsonObject, Kind
 
@@ -62,7 +63,7 @@ def list_(
     instance = session.plain(name) if name else None
     found = history.latest(durable.database(session), limit=limit, instance=instance)
     if json:
-        output.print_json({"operations": [view.facts(record) for record in found]})
+        output.print_json({"operations": [shapes.operation(record) for record in found]})
     elif not found:
         output.say("No operation is on record.")
     else:
@@ -80,7 +81,7 @@ def show(context: typer.Context, id_: Id, json: options.Json = False) -> None:
 
     account = history.account(durable.database(of(context)), id_)
     if json:
-        output.print_json({"operation": view.account(account)})
+        output.print_json({"operation": shapes.account(account)})
     else:
         view.show(account)
 
@@ -93,7 +94,7 @@ def watch(context: typer.Context, id_: Id, json: options.Json = False) -> None:
     """
     done = _follow(durable.database(of(context)), id_, silent=json, deadline=None)
     if json:
-        output.print_json({"operation": view.account(done)})
+        output.print_json({"operation": shapes.account(done)})
     raise typer.Exit(0 if done.record.outcome == "done" else 1)
 
 
@@ -119,7 +120,7 @@ def cancel(
     durable.go_on(session, record.id, silent=json)
     account = _follow(database, record.id, silent=json, deadline=time.monotonic() + timeout)
     if json:
-        output.print_json({"operation": view.account(account)})
+        output.print_json({"operation": shapes.account(account)})
     raise typer.Exit(0 if account.record.outcome == "cancelled" else 1)
 
 
@@ -149,7 +150,7 @@ def resume(
     ids = durable.go_on(session, id_, silent=json)
     found = [history.account(database, one) for one in ids]
     if json:
-        output.print_json({"operations": [view.facts(one.record) for one in found]})
+        output.print_json({"operations": [shapes.operation(one.record) for one in found]})
     elif not found:
         output.say("No operation was left behind.")
     for one in found if not json else ():
@@ -189,7 +190,7 @@ def tell_waiting(
 
     account = history.account(database, record.id)
     if as_json:
-        facts = {"operation": view.account(account)}
+        facts = {"operation": shapes.account(account)}
         output.print_json(facts | ({"password": password} if password else {}))
         return
     if account.record.outcome:  # it came to its end before there was anything to leave

@@ -8,6 +8,7 @@ from lifebuoy.cli import access, ask, options, output, progress
 from lifebuoy.cli.durable import on_record_if_possible
 from lifebuoy.cli.session import of
 from lifebuoy.operations import password as operation
+from lifebuoy.operations import shapes
 from lifebuoy.operations.unrecorded import told_plainly
 from lifebuoy.policy import check_password
 
@@ -57,7 +58,7 @@ def password(
                 "instance": name,
                 "password": secret if generate_password else None,
                 "new_host_key": changed.new_host_key,
-                "access": access.as_json(changed.access),
+                "access": shapes.access(changed.access),
             }
         )
         return

@@ -5,9 +5,10 @@ from __future__ import annotations
 import typer
 
 from lifebuoy.cli import access, listing, options, output
-from lifebuoy.cli.listing import Listed
 from lifebuoy.cli.session import Session, of
-from lifebuoy.model import InstanceState, RunState
+from lifebuoy.model import InstanceState
+from lifebuoy.operations import shapes
+from lifebuoy.operations.listing import Listed
 from lifebuoy.operations.status import (
     InstanceSummary,
     RescueStatus,
@@ -36,7 +37,7 @@ def status(context: typer.Context, name: options.Name, json: options.Json = Fals
     with session.look(name) as (found, name):
         result = rescue_status(found, name)
     if json:
-        output.print_json(as_json(result))
+        output.print_json(shapes.rescue(result))
     else:
         _show(session, result)
 
@@ -51,32 +52,12 @@ def list_(
     """
     listed = listing.of_hosts(of(context), rescue_list, timeout)
     if json:
-        output.print_json(listing.as_json(listed))
+        output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):
         output.say("No instance is in rescue mode.")
     else:
         _table(listed)
     listing.end(listed, quiet=json)
-
-
-def as_json(result: RescueStatus) -> dict[str, object]:
-    """The documented shape: docs/schema/rescue-status.json."""
-    return {
-        "instance": result.name,
-        "state": result.state,
-        "run_state": result.run_state,
-        "session": result.session,
-        "since": result.since,
-        "image": result.image,
-        "before": {
-            "run_state": RunState.RUNNING if result.was_running else RunState.STOPPED,
-            "autostart": result.autostart,
-        },
-        "seed_removed": result.seed_removed,
-        "working": result.working,
-        "edits": list(result.edits),
-        "access": access.as_json(result.access),
-    }
 
 
 def _show(session: Session, result: RescueStatus) -> None:

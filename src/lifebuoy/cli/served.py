@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from lifebuoy.cli.session import Session
 from lifebuoy.errors import BadInput, HostTrouble
-from lifebuoy.hosts.fleet import Fleet, opener
+from lifebuoy.hosts.fleet import Answer, Fleet, opener
 from lifebuoy.hosts.keeping import Keeper
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
 from lifebuoy.interruption import BackgroundThread
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
+
+T = TypeVar("T")
 
 #: How often the file of the settings is read.
 _LOOK_S: Final = 2.0
@@ -89,6 +91,36 @@ class Hosts:
     def contexts(self) -> Mapping[str, Context]:
         """Those that are connected now, by which libvirt they are."""
         return {one.daemon: one.context for one in self._keeper.connected().values()}
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Which there are, by name."""
+        return self._fleet.places
+
+    @property
+    def connected(self) -> int:
+        """How many are connected now."""
+        return len(self._keeper.connected())
+
+    def ask(
+        self, question: Callable[[Host], T], names: Iterable[str] | None = None
+    ) -> list[Answer[T]]:
+        """Ask all, or those named, at the same time, each with a deadline.
+
+        Raises:
+            NotFound: no host is called so.
+        """
+        return self._fleet.ask(question, None, names)
+
+    def context(self, name: str) -> Context:
+        """One of them, connected.
+
+        Raises:
+            NotFound: no host is called so.
+            HostSilent, CannotConnect: it cannot be reached.
+        """
+        known = self._keeper.connected().get(name)
+        return known.context if known else self._known(self._fleet.host(name)).context
 
     def _known(self, host: Host) -> _Known:
         """A connected host, and which it is on record.

@@ -94,7 +94,13 @@ def worker(
         try:
             if opened is not None:
                 at_work = Worker(
-                    opened.engine, hosts, _name(), parallel, tell.operation, tell.seen, tell.worker
+                    opened.engine,
+                    hosts,
+                    worker_name(),
+                    parallel,
+                    tell.operation,
+                    tell.seen,
+                    tell.worker,
                 )
                 with hosts:
                     at_work.serve(stop)
@@ -205,5 +211,6 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _name() -> str:
+def worker_name() -> str:
+    """What a worker in this process is called, on record."""
     return f"worker {os.getpid()} on {socket.gethostname()}"

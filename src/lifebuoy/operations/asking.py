@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from lifebuoy.errors import Busy, Cancelled, HostTrouble, LifebuoyError, UnknownOperation
@@ -31,6 +32,14 @@ from lifebuoy.store.tables import Happening
 
 _ID_BYTES: Final = 6
 _TRIES: Final = 20
+
+
+#: Writes something down with an operation that was just asked for, in the same transaction.
+Note = Callable[[sa.Connection, Record], None]
+
+
+def unnoted(_connection: sa.Connection, _record: Record) -> None:
+    """Nothing is written down beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +137,43 @@ def submit(
     domain: Domain,
     request: JsonObject,
     who: str,
+    note: Note = unnoted,
 ) -> Record:
     """Write it down for a worker to do; comes back at once.
+
+    ``note`` is written with it, or not at all.
 
     Raises:
         Busy: an operation on the instance has not ended; says whose.
     """
     record = new_record(context, kind, domain, request, who, executor="")
-    while not _written(database, record):
-        with database.reading() as connection:
-            found = records.unfinished(
-                connection, daemons=[record.daemon], instance=record.instance
-            )
-        if found:
-            raise lock.busy(record.name, words_of(found[0]))
+    _write(database, record, note)
     return record
+
+
+def begin(
+    engine: Engine,
+    context: Context,
+    kind: Kind[Any],
+    domain: Domain,
+    request: JsonObject,
+    asker: Asker,
+    secret: object,
+    note: Note = unnoted,
+) -> tuple[Record, Task]:
+    """Begin it in this process, which alone knows ``secret``, and come back at once.
+
+    Whoever calls sees to its end: ``Task.ended``, ``Task.hand_over``.
+
+    Raises:
+        Busy: an operation on the instance has not ended; says whose.
+        DatabaseTrouble: it could not be begun; says whether it is on record.
+    """
+    record = new_record(context, kind, domain, request, asker.who, executor=engine.executor.id)
+    task = _task(context, asker, secret)
+    _write(engine.database, record, note)
+    engine.begin(record, task, begun_before=False)
+    return record, task
 
 
 def new_record(
@@ -170,11 +201,27 @@ def new_record(
     )
 
 
-def _written(database: Database, record: Record) -> bool:
+def _write(database: Database, record: Record, note: Note) -> None:
+    """Write it down.
+
+    Raises:
+        Busy: an operation on the instance has not ended; says whose.
+    """
+    while not _written(database, record, note):
+        with database.reading() as connection:
+            found = records.unfinished(
+                connection, daemons=[record.daemon], instance=record.instance
+            )
+        if found:
+            raise lock.busy(record.name, words_of(found[0]))
+
+
+def _written(database: Database, record: Record, note: Note = unnoted) -> bool:
     """Whether it is on record now; False where another one is at work on the instance."""
     try:
         with database.writing() as connection:
             records.insert(connection, record)
+            note(connection, record)
             audit.add(connection, audit.of(record, Happening.ASKED, time=record.created))
     except IntegrityError:
         return False
@@ -242,8 +289,7 @@ def _settle(engine: Engine, context: Context, kind: Kind[Any], other: Record, as
         close(engine, other, unknown, asker.who)
         return
     if other.kind in kind.replaces:
-        why = Cancelled(f"it was cut short, and '{kind.name}' makes up for it", safe="")
-        close(engine, other, why, asker.who)
+        close(engine, other, _made_up_for(kind), asker.who)
         return
     if other.kind in kind.undoes:
         asker.notice(f"An earlier {other.kind} was cut short: it is rolled back first.")
@@ -261,6 +307,23 @@ def _task(context: Context, asker: Asker, secret: object | None = None) -> Task:
 
 def _once_more(record: Record) -> Record:
     return replace(record, attempts=record.attempts + 1)
+
+
+def close_replaced(
+    engine: Engine, context: Context, kind: Kind[Any], domain: Domain, who: str
+) -> None:
+    """Close what a dead process left on the instance, where ``kind`` makes up for it."""
+    with engine.database.reading() as connection:
+        found = records.unfinished(
+            connection, daemons=[daemon_of(context.host)], instance=domain.uuid
+        )
+    for other in found:
+        if other.kind in kind.replaces and is_left(engine, other) and adopt(engine, other, who):
+            close(engine, other, _made_up_for(kind), who)
+
+
+def _made_up_for(kind: Kind[Any]) -> Cancelled:
+    return Cancelled(f"it was cut short, and '{kind.name}' makes up for it", safe="")
 
 
 def go_on(engine: Engine, context: Context, record: Record, asker: Asker) -> bool:

@@ -129,7 +129,7 @@ class Engine:
             with deferred():  # what is on record is begun, too
                 if not written():
                     return False
-                self._begin(record, task, begun_before=begun_before)
+                self.begin(record, task, begun_before=begun_before)
             self._wait(task)
         except KeyboardInterrupt:
             task.interrupted.set()
@@ -157,13 +157,12 @@ class Engine:
             self.give_up(record.id)
             raise trouble(self.database.location, error) from error
 
-    def give_up(self, id_: str) -> None:
-        """Have nothing to do with an operation that did not begin here."""
-        self._tasks.pop(id_, None)
-
-    def _begin(self, record: Record, task: Task, *, begun_before: bool) -> None:
-        """Launch it for somebody who waits; whom it could not be begun for is told, so it is not
+    def begin(self, record: Record, task: Task, *, begun_before: bool) -> None:
+        """Launch it for somebody who is told if it could not be begun, so that then it is not
         left for others to begin.
+
+        Raises:
+            DatabaseTrouble: it could not be begun; says whether it is on record.
         """
         try:
             self.launch(record, task, begun_before=begun_before)
@@ -184,6 +183,10 @@ class Engine:
                     f"or to have nothing of it: lifebuoy operations cancel {record.id}",
                 ) from error
             raise
+
+    def give_up(self, id_: str) -> None:
+        """Have nothing to do with an operation that did not begin here."""
+        self._tasks.pop(id_, None)
 
     def _wait(self, task: Task) -> None:
         if not task.begun.wait(BEGIN_S):

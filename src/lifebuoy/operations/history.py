@@ -5,7 +5,7 @@ what runs operations.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,10 +28,17 @@ class Account:
     steps: tuple[StepRecord, ...]
 
 
-def latest(database: Database, *, limit: int, instance: str | None) -> list[Record]:
-    """The newest operations first; of one instance (name or UUID) where named."""
+def latest(
+    database: Database,
+    *,
+    limit: int,
+    instance: str | None,
+    instances: Collection[tuple[str, str]] | None = None,
+) -> list[Record]:
+    """The newest operations first; of one instance (name or UUID) where named, and of these, by
+    daemon and UUID, where given."""
     with database.reading() as connection:
-        found = records.latest(connection, limit=limit, instance=instance)
+        found = records.latest(connection, limit=limit, instance=instance, instances=instances)
     return [_seen(database, record) for record in found]
 
 

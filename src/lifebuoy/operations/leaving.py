@@ -76,6 +76,11 @@ def require_stay(domain: Domain) -> Stay:
     return stay
 
 
+def edits_of(domain: Domain, stay: Stay) -> list[str]:
+    """The lines of a diff of what somebody edited in the definition during the stay."""
+    return changes.diff(stay.defined, domain.xml()) if stay.defined else []
+
+
 class Leaving:
     """One leaving under way: what its steps share."""
 
@@ -90,7 +95,7 @@ class Leaving:
     def begin(self) -> None:
         """Look at the stay and at what was edited; refuse what the user must decide."""
         stay = require_stay(self._domain)
-        edits = self._edits(stay)
+        edits = edits_of(self._domain, stay)
         if edits and self._request.changes is ChangePolicy.REFUSE:
             raise DefinitionChanged(self._domain.name, edits)
         self._target = self._found_target(stay)
@@ -168,9 +173,6 @@ class Leaving:
         facts = self.state["stay"]
         return Stay(**facts | {"phase": Phase(facts["phase"]), "volumes": tuple(facts["volumes"])})
 
-    def _edits(self, stay: Stay) -> list[str]:
-        return changes.diff(stay.defined, self._domain.xml()) if stay.defined else []
-
     def _own_definition(self) -> str:
         """The definition to come back to, with its secrets."""
         if self._target is None:
@@ -184,7 +186,7 @@ class Leaving:
     def _found_target(self, stay: Stay) -> str:
         secure = self._domain.xml(secure=True)
         original = stay.original
-        if self._request.changes is ChangePolicy.KEEP and self._edits(stay):
+        if self._request.changes is ChangePolicy.KEEP and edits_of(self._domain, stay):
             original = changes.keep(original, stay.defined, secure)
         return definition.with_passwords(original, secure)
 

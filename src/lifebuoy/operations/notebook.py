@@ -23,6 +23,7 @@ from lifebuoy.operations.task import DatabaseLost, LetGo, Task
 from lifebuoy.store import Database, audit, records
 from lifebuoy.store.records import StepRecord
 from lifebuoy.store.tables import Happening
+from lifebuoy.store.times import stamp
 
 _log = structlog.get_logger(__name__)
 _PROGRESS_S: Final = 0.5
@@ -31,7 +32,7 @@ _LOOK_S: Final = 0.5
 
 def now() -> str:
     """The time as records have it, with the milliseconds that order them."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return stamp(datetime.now(UTC))
 
 
 class Notebook:

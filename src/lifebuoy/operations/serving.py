@@ -90,6 +90,7 @@ class Worker:
     _tidied: float = float("-inf")
     _looked: float = float("-inf")
     _out_of_reach: bool = False
+    _is_ending: bool = False
 
     def serve(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; what is under way then is let go at its next wait or step,
@@ -112,11 +113,19 @@ class Worker:
                 busy = False
             if not busy:
                 stop.wait(_WAITING_S)
-        for one in self._underway:
+        self._is_ending = True
+        for one in list(self._underway):
             one.task.hand_over.set()
         while self._underway:
             self._collect()
             time.sleep(_WAITING_S / 5)
+
+    def look_after(self, record: Record, task: Task) -> None:
+        """See to the end of an operation that this process has begun by itself; from any thread."""
+        self.told(Served(record, "begins"))
+        self._underway.append(_Underway(record, task, self.clock()))
+        if self._is_ending:
+            task.hand_over.set()
 
     def _missed_database(self, error: DatabaseTrouble) -> None:
         _log.warning("database_out_of_reach", error=error.message)

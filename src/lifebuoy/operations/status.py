@@ -215,6 +215,16 @@ def _of_stay(host: Host, domain: Domain, stay: Stay, *, open_way: bool) -> Rescu
     )
 
 
+def state_of(host: Host, name: str) -> InstanceState:
+    """The state that users see.
+
+    Raises:
+        InstanceNotFound: no such instance.
+    """
+    domain = host.domain(name)
+    return record.state_of(domain, record.read(domain))
+
+
 def require_allowed(host: Host, name: str, action: Action) -> Domain:
     """The instance, if ``action`` is allowed in its state.
 

@@ -87,6 +87,24 @@ class Seen:
         return f"neither the guest agent nor SSH answered{why}; look at its screen (VNC)"
 
 
+#: What an administrator types in the rescue system to get into the broken one.
+BY_HAND: Final = (
+    "mkdir -p /mnt/vm1",
+    "mount /dev/vda1 /mnt/vm1",
+    "for d in dev dev/pts proc run sys; do mount -o bind /$d /mnt/vm1/$d; done",
+    "chroot /mnt/vm1 /bin/bash",
+)
+
+
+def ssh_words(access: Access) -> list[str]:
+    """The plain ssh command; [] while no address is known."""
+    if access.ssh_host is None:
+        return []
+    port = ["-p", str(access.ssh_port)] if access.ssh_port not in (None, 22) else []
+    jump = access.via.jump() if access.via else []
+    return ["ssh", *jump, *port, f"{access.user}@{access.ssh_host}"]
+
+
 def find(host: Host, domain: Domain, host_key: str, *, open_way: bool) -> Access:
     """The ways into ``domain`` now.
 

@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from lifebuoy.errors import BadInput
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
-from lifebuoy.settings.values import HOST_TIMEOUT_S, Settings
+from lifebuoy.settings.listening import LISTEN, listen_of, require_origin
+from lifebuoy.settings.values import HOST_TIMEOUT_S, Server, Settings
 
 PREFIX: Final = "LIFEBUOY_"
 NESTED: Final = "__"
@@ -41,6 +42,14 @@ def _connect(value: str) -> str:
     return _uri(value) if ":" in value or value == "embed" else _name(value)
 
 
+def _listen(value: str) -> str:
+    return _checked(lambda text: str(listen_of(text)), value)
+
+
+def _origin(value: str) -> str:
+    return _checked(require_origin, value)
+
+
 HostName = Annotated[str, AfterValidator(_name)]
 
 
@@ -57,6 +66,22 @@ class HostModel(BaseModel):
         default="",
         description="The storage pool there that holds Lifebuoy's media; else `pool`, else one "
         "named lifebuoy, which is made.",
+    )
+
+
+class ServerModel(BaseModel):
+    """The server: ``lifebuoy serve``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default=LISTEN,
+        description="Where it listens, HOST:PORT; an IPv6 address stands in brackets.",
+    )
+    origin: Annotated[str, AfterValidator(_origin)] = Field(
+        default="",
+        description="The address at which browsers see it where a proxy stands before it, such as "
+        "https://rescue.example; with https, cookies are sent over that alone.",
     )
 
 
@@ -125,6 +150,10 @@ class SettingsModel(BaseSettings):
         le=1_000_000,
         description="So many of the newest of them stay on record however old they are.",
     )
+    server: ServerModel = Field(
+        default=ServerModel(),
+        description="The server, a table: [server].",
+    )
     hosts: dict[HostName, HostModel] = Field(
         default={},
         description="The hosts, a table each: [hosts.NAME].",
@@ -139,6 +168,7 @@ class SettingsModel(BaseSettings):
             pool=self.pool,
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
+            server=Server(self.server.listen, self.server.origin),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())

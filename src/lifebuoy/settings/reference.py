@@ -10,9 +10,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from lifebuoy.settings.model import NESTED, PREFIX, HostModel, SettingsModel
+from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
 
 _HEAD: Final = """# Settings
 
@@ -69,6 +70,8 @@ def page() -> str:
     sections = [
         "## Keys\n",
         *(_lines(SettingsModel.model_fields, "")),
+        "\n## Keys of the server: `[server]`\n",
+        *(_lines(ServerModel.model_fields, "server.")),
         "\n## Keys of a host: `[hosts.NAME]`\n",
         *(_lines(HostModel.model_fields, "hosts.NAME.")),
     ]
@@ -84,11 +87,16 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.default
     if field.is_required():
         return " Required."
+    if isinstance(value, BaseModel):
+        return ""
     return "" if value in (None, "", {}) else f" Default: {json.dumps(value)}."
 
 
 def _variable(name: str, prefix: str) -> str:
-    return "" if prefix else f" Variable: `{PREFIX}{name.upper()}`."
+    if prefix.startswith("hosts"):
+        return ""
+    key = (prefix + name).upper().replace(".", NESTED)
+    return f" Variable: `{PREFIX}{key}`."
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from pydantic_settings.sources.utils import parse_env_vars
 
 from lifebuoy.errors import BadInput
-from lifebuoy.settings.model import NESTED, PREFIX, HostModel, SettingsModel
+from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
 from lifebuoy.settings.values import Found, Origin
 
 _Tree = Mapping[str, Any]
@@ -93,7 +93,7 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     """A variable that is one letter off would be passed over without a word."""
     known = [variable((name,)) for name in SettingsModel.model_fields]
     for name in environment:
-        if not name.startswith(PREFIX) or name in known or name.startswith(f"{known[-1]}{NESTED}"):
+        if not name.startswith(PREFIX) or name.split(NESTED)[0] in known:
             continue
         if near := difflib.get_close_matches(name, known, n=1, cutoff=_MISSPELT):
             raise BadInput(f"unknown variable {name}", hint=f"did you mean {near[0]}?")
@@ -118,6 +118,9 @@ def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ..
                 yield ("hosts", host, "uri"), value[host].uri
                 if value[host].pool:
                     yield ("hosts", host, "pool"), value[host].pool
+        elif name == "server":
+            for key in ServerModel.model_fields:
+                yield ("server", key), getattr(value, key)
         else:
             yield (name,), masked(value) if name == "database" else value
 
@@ -152,6 +155,7 @@ def _refusal(error: ValidationError, said: Sources) -> BadInput:
 
 
 def _near(key: tuple[str, ...]) -> str:
-    known = list(SettingsModel.model_fields if len(key) == 1 else HostModel.model_fields)
+    table = HostModel if key[0] == "hosts" else ServerModel
+    known = list(SettingsModel.model_fields if len(key) == 1 else table.model_fields)
     near = difflib.get_close_matches(key[-1], known, n=1)
     return f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"

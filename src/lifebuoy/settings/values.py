@@ -8,8 +8,17 @@ from typing import Any, Final
 
 from lifebuoy.hosts.place import Place
 from lifebuoy.operations.retention import USUAL, Retention
+from lifebuoy.settings.listening import LISTEN
 
 HOST_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``."""
+
+    listen: str = LISTEN
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,7 @@ class Settings:
     pool: str = ""
     host_timeout_s: float = HOST_TIMEOUT_S
     retention: Retention = USUAL
+    server: Server = Server()
     hosts: tuple[Place, ...] = ()
 
 

@@ -7,7 +7,7 @@ and one executor per operation (updates that name the one before).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -146,13 +146,22 @@ def unfinished(
     return [_record(row) for row in connection.execute(query.order_by(operations.c.created))]
 
 
-def latest(connection: sa.Connection, *, limit: int, instance: str | None = None) -> list[Record]:
-    """The newest first; ``instance`` is a name or a UUID."""
+def latest(
+    connection: sa.Connection,
+    *,
+    limit: int,
+    instance: str | None = None,
+    instances: Collection[tuple[str, str]] | None = None,
+) -> list[Record]:
+    """The newest first; ``instance`` is a name or a UUID, ``instances`` are daemons and UUIDs."""
     query = sa.select(operations).order_by(operations.c.created.desc(), operations.c.id)
     if instance is not None:
         query = query.where(
             sa.or_(operations.c.instance == instance, operations.c.name == instance)
         )
+    if instances is not None:
+        both = sa.tuple_(operations.c.daemon, operations.c.instance)
+        query = query.where(both.in_(list(instances)))
     return [_record(row) for row in connection.execute(query.limit(limit))]
 
 

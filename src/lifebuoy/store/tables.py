@@ -31,6 +31,9 @@ class Happening(StrEnum):
     CANCEL_ASKED = "cancel-asked"
     ENDED = "ended"
     OBSERVED = "observed"  # a change that was not made through here
+    SIGNED_IN = "signed-in"
+    SIGN_IN_REFUSED = "sign-in-refused"
+    ACCOUNT_CHANGED = "account-changed"  # an account, its rights or its keys
 
 
 #: One row an operation. Times are ISO 8601, UTC. ``daemon`` tells hosts apart whatever they are
@@ -123,4 +126,80 @@ observed = sa.Table(
     sa.Column("state", sa.String(32), nullable=False),
     sa.Column("definition", sa.String(64), nullable=False),
     sa.Column("seen", TIME, nullable=False),
+)
+
+#: Who may sign in to the server. ``password`` is a hash of argon2, which says itself how it was
+#: made.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("password", sa.Text, nullable=False),
+    sa.Column("created", TIME, nullable=False),
+)
+
+
+def _account() -> sa.Column[str]:
+    """The account that a row belongs to, and with which it goes."""
+    reference = sa.ForeignKey("accounts.id", ondelete="CASCADE")
+    return sa.Column("account", sa.String(32), reference, nullable=False)
+
+
+#: The instances that an owner may see and act on. ``host`` and ``name`` are for humans.
+grants = sa.Table(
+    "grants",
+    metadata,
+    _account(),
+    sa.Column("daemon", sa.Text, nullable=False),
+    sa.Column("instance", sa.String(36), nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("account", "daemon", "instance"),
+)
+
+#: Browsers that are signed in; of the token only its SHA-256.
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("token", sa.String(64), primary_key=True),
+    _account(),
+    sa.Column("created", TIME, nullable=False),
+    sa.Column("used", TIME, nullable=False),
+    sa.Column("expires", TIME, nullable=False),
+)
+
+#: Keys of programs; of the key only its SHA-256. ``scopes`` are words with blanks between.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False, unique=True),
+    _account(),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("created", TIME, nullable=False),
+    sa.Column("expires", TIME, nullable=False),
+)
+
+#: Refused sign-ins in a row. ``subject`` is a SHA-256, as what was typed as a name may be a secret.
+sign_ins = sa.Table(
+    "sign_ins",
+    metadata,
+    sa.Column("subject", sa.String(64), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("last", TIME, nullable=False),
+)
+
+#: Requests that carried an idempotency key, of which only the SHA-256; what they led to.
+asked = sa.Table(
+    "asked",
+    metadata,
+    _account(),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("request", sa.String(64), nullable=False),
+    sa.Column("operation", sa.String(32), nullable=False),
+    sa.Column("created", TIME, nullable=False),
+    sa.PrimaryKeyConstraint("account", "key"),
 )

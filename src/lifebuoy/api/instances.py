@@ -1,0 +1,113 @@
+"""Hosts and instances: lists and details."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.encoders import jsonable_encoder
+
+from lifebuoy.accounts.model import Permission
+from lifebuoy.api import models
+from lifebuoy.api.authorisation import Who, needs
+from lifebuoy.api.reaching import Instance, Reached, name_of
+from lifebuoy.api.state import Server
+from lifebuoy.model import InstanceState
+from lifebuoy.operations import listing, reach, shapes
+from lifebuoy.operations.status import details
+from lifebuoy.policy import verdicts
+
+router = APIRouter(tags=["instances"])
+
+
+@router.get("/hosts", **needs(Permission.READ))
+def list_hosts(server: Server, who: Who) -> models.Hosts:
+    """All hosts: whether each answers, and how many instances of it the caller sees."""
+    listed = reach.instances(server.hosts, who.sees)
+    return models.Hosts.model_validate({"hosts": shapes.hosts(listed)})
+
+
+@router.get("/instances", **needs(Permission.READ))
+def list_instances(
+    server: Server,
+    who: Who,
+    q: Annotated[str, Query(max_length=200, description="A part of the name or UUID.")] = "",
+    state: Annotated[list[InstanceState] | None, Query(description="Only in these states.")] = None,
+    host: Annotated[
+        str | None,
+        Query(max_length=63, description="Only on this host; a dash for one without a name."),
+    ] = None,
+    sort: Annotated[
+        str,
+        Query(
+            max_length=20,
+            description="name, state, host or memory_mib; with a dash before it descending.",
+        ),
+    ] = "name",
+    limit: Annotated[int, Query(ge=1, le=listing.PAGE_MAX)] = 100,
+    cursor: Annotated[
+        str, Query(max_length=2000, description="The `next` of the page before.")
+    ] = "",
+) -> models.Instances:
+    """The instances of all hosts that the caller may see. A host that does not answer in time is
+    told of in `hosts`, and its instances are not in the list."""
+    order, descending = listing.order_of(sort)
+    query = listing.Query(
+        text=q,
+        states=frozenset(state or ()),
+        host=None if host is None else name_of(host),
+        order=order,
+        descending=descending,
+        limit=limit,
+        cursor=cursor,
+    )
+    listed = reach.instances(server.hosts, who.sees)
+    page = listing.page(listing.rows(listed), query)
+    return models.Instances.model_validate(
+        {
+            "instances": [shapes.summary(name, found) for name, found in page.rows],
+            "total": page.total,
+            "next": page.next,
+            "hosts": shapes.hosts(listed),
+        }
+    )
+
+
+@router.get(
+    "/instances/{host}/{uuid}",
+    **needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
+    response_model=models.Instance,
+)
+def show_instance(
+    instance: Instance,
+    response: Response,
+    if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
+) -> Any:
+    """All about an instance, and which actions its state allows now. With `If-None-Match` and the
+    `ETag` of an earlier answer: 304 if nothing has changed."""
+    found = models.Instance.model_validate(shape_of(instance))
+    tag = f'"{hashlib.sha256(found.model_dump_json().encode()).hexdigest()[:32]}"'
+    if if_none_match is not None and tag in {one.strip() for one in if_none_match.split(",")}:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    response.headers["ETag"] = tag
+    return found
+
+
+def shape_of(instance: Reached) -> dict[str, Any]:
+    """The instance as docs/schema/instance.json has it, and what may be done with it."""
+    found = details(instance.context.host, instance.uuid)
+    summary = found.summary
+    shape: dict[str, Any] = jsonable_encoder(
+        {
+            "host": name_of(instance.host),
+            **shapes.instance(found),
+            "actions": [
+                {**asdict(one), "allowed": one.is_allowed}
+                for one in verdicts(summary.state, summary.name)
+            ],
+        }
+    )
+    return shape

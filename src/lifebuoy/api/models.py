@@ -1,0 +1,316 @@
+"""What requests and answers look like, for the OpenAPI document. As docs/schema has them, where the
+command line tells the same; ``operations/shapes.py`` fills them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from lifebuoy.accounts.model import Permission, Role
+from lifebuoy.model import Action, ChangePolicy, InstanceState, RunState, StopMode
+from lifebuoy.store.records import Standing
+
+Time = Annotated[str, Field(description="ISO 8601, UTC; empty where there is none yet.")]
+
+
+class Error(BaseModel):
+    """A part of an answer that could not be had."""
+
+    code: str
+    message: str
+
+
+class Host(BaseModel):
+    """A host, and whether it answered."""
+
+    name: str = Field(description="Empty where no host is configured.")
+    uri: str
+    answered: bool
+    error: Error | None
+    instances: int
+
+
+class Hosts(BaseModel):
+    """All hosts."""
+
+    hosts: list[Host]
+
+
+class Summary(BaseModel):
+    """One instance of a list."""
+
+    host: str = Field(description="The name of its host; empty where none is configured.")
+    name: str
+    uuid: str
+    id: int | None = Field(description="libvirt's number while it runs.")
+    state: InstanceState
+    run_state: RunState
+    memory_mib: int
+    autostart: bool
+    since: str = Field(description="When it entered rescue mode; empty outside it.")
+    image: str
+    problem: str = Field(description="Why the state cannot be trusted; empty as a rule.")
+
+
+class Instances(BaseModel):
+    """A page of a list."""
+
+    instances: list[Summary]
+    total: int = Field(description="How many match, on all pages.")
+    next: str = Field(description="The cursor of the next page; empty on the last.")
+    hosts: list[Host] = Field(description="What became of asking each host.")
+
+
+class Firmware(BaseModel):
+    """What boots an instance."""
+
+    type: str
+    secure_boot: bool
+    nvram: str | None
+
+
+class Disk(BaseModel):
+    """A disk or drive of an instance."""
+
+    target: str
+    bus: str
+    type: str
+    device: str
+    format: str
+    source: str
+    readonly: bool
+    shareable: bool
+    serial: str
+
+
+class Interface(BaseModel):
+    """A network interface of an instance."""
+
+    type: str
+    mac: str
+    model: str
+
+
+class Graphics(BaseModel):
+    """A screen of an instance that runs."""
+
+    type: str
+    listen: str
+    port: int | None
+    socket: str | None
+
+
+class Before(BaseModel):
+    """What an instance was before it entered rescue mode."""
+
+    run_state: RunState
+    autostart: bool
+
+
+class Access(BaseModel):
+    """The ways into the rescue system."""
+
+    user: str
+    ssh_host: str | None
+    ssh_port: int | None
+    ssh_command: str | None
+    via: str | None
+    host_key: str
+    fingerprint: str
+    vnc: str
+    serial: bool
+
+
+class Rescue(BaseModel):
+    """A stay in rescue mode."""
+
+    instance: str
+    state: InstanceState
+    run_state: RunState
+    session: str
+    since: str
+    image: str
+    before: Before
+    seed_removed: bool
+    working: str
+    edits: list[str]
+    access: Access
+
+
+class Allowed(BaseModel):
+    """An action, and why it is not allowed now; ``reason`` is empty where it is."""
+
+    action: Action
+    allowed: bool
+    reason: str
+
+
+class Instance(Summary):
+    """All about one instance."""
+
+    persistent: bool
+    saved: bool
+    snapshots: int
+    vcpus: int
+    acceleration: str
+    arch: str
+    machine: str
+    firmware: Firmware
+    tpm: bool
+    disks: list[Disk]
+    interfaces: list[Interface]
+    addresses: list[str]
+    graphics: list[Graphics]
+    serial: bool
+    serial_log: str | None
+    possible: list[Action]
+    rescue: Rescue | None
+    actions: list[Allowed]
+
+
+class Step(BaseModel):
+    """A step of an operation."""
+
+    name: str
+    state: str
+    began: str
+    seconds: float | None
+    detail: str
+
+
+class Progress(BaseModel):
+    """How far the step under way is, in its own units."""
+
+    done: int
+    total: int
+
+
+class OperationSummary(BaseModel):
+    """An operation of a list."""
+
+    id: str
+    kind: str
+    instance: str
+    uuid: str
+    host: str
+    who: str
+    state: Standing
+    created: Time
+    started: Time
+    finished: Time
+    attempts: int
+    cancel_requested_by: str
+    progress: Progress | None
+    error: dict[str, Any] | None
+    result: dict[str, Any] | None
+
+
+class Operation(OperationSummary):
+    """An operation with its steps."""
+
+    steps: list[Step]
+
+
+class Operations(BaseModel):
+    """The newest operations."""
+
+    operations: list[OperationSummary]
+
+
+class Given(BaseModel):
+    """An instance that was given to an owner."""
+
+    host: str
+    uuid: str
+    name: str
+
+
+class Account(BaseModel):
+    """An account of the server."""
+
+    name: str
+    role: Role
+    created: Time
+    instances: list[Given]
+
+
+class Accounts(BaseModel):
+    """All accounts."""
+
+    accounts: list[Account]
+
+
+class Session(BaseModel):
+    """Whose request this is, and what it may do."""
+
+    account: str
+    role: Role
+    may: list[Permission]
+
+
+class Health(BaseModel):
+    """That the server runs."""
+
+    status: str
+
+
+class Ready(Health):
+    """Whether the server can do its work."""
+
+    database: bool
+    hosts: int
+    connected: int
+
+
+class Body(BaseModel):
+    """A request: unknown keys are refused, as a misspelt consent must not be passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Stop(Body):
+    """How to stop an instance."""
+
+    mode: StopMode | None = Field(
+        default=None, description="Soft without consent, soft-first with it, where not given."
+    )
+    consent: bool = Field(
+        default=False, description="Consent to a forced shutdown, which can lose data."
+    )
+    timeout_s: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
+
+
+class EnterRescue(Body):
+    """How to enter rescue mode."""
+
+    password: SecretStr = Field(
+        max_length=200,
+        description="For root of the rescue system: 8-30 characters, at least 2 of lower case, "
+        "upper case, digit, special.",
+    )
+    ssh_keys: list[Annotated[str, Field(max_length=8192)]] = Field(default=[], max_length=20)
+    consent: bool = Field(
+        default=False,
+        description="Consent to a forced shutdown of an instance that runs, which can lose data.",
+    )
+    stop: StopMode = StopMode.SOFT_FIRST
+    image: str | None = Field(default=None, max_length=200)
+    backup: bool = Field(default=False, description="Make a backup point first: recommended.")
+    wait: bool = Field(default=True, description="Until it can be logged in to.")
+    discard_saved: bool = False
+    stop_timeout_s: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
+    timeout_s: float = Field(default=300.0, gt=0, le=3600, allow_inf_nan=False)
+
+
+class ExitRescue(Body):
+    """How to leave rescue mode."""
+
+    changes: ChangePolicy = Field(
+        default=ChangePolicy.REFUSE,
+        description="What becomes of edits that somebody made to the definition meanwhile.",
+    )
+    force: bool = Field(default=False, description="Leave even while file systems are mounted.")
+    keep_nvram: bool = False
+    watch_s: float = Field(default=120.0, ge=0, le=3600, allow_inf_nan=False)

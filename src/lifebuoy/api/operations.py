@@ -1,0 +1,86 @@
+"""Operations: what is going on and what was done; watched as it happens, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import StreamingResponse
+
+from lifebuoy.accounts.model import Permission
+from lifebuoy.api import models
+from lifebuoy.api.authorisation import Who, needs
+from lifebuoy.api.reaching import Operation
+from lifebuoy.api.state import Server
+from lifebuoy.operations import history, shapes
+from lifebuoy.operations.history import Account
+
+router = APIRouter(prefix="/operations", tags=["operations"])
+
+EVENT_STREAM: Final = "text/event-stream"
+#: A comment: for proxies, and to notice that nobody listens any more.
+STILL_HERE: Final = ": still here\n\n"
+
+
+@router.get("", **needs(Permission.READ))
+def list_operations(
+    server: Server,
+    who: Who,
+    instance: Annotated[
+        str | None, Query(max_length=200, description="Only of this instance: name or UUID.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 30,
+) -> models.Operations:
+    """The newest operations on the instances that the caller may see."""
+    found = history.latest(server.database, limit=limit, instance=instance, instances=who.instances)
+    shape = {"operations": [shapes.operation(record) for record in found]}
+    return models.Operations.model_validate(shape)
+
+
+@router.get("/{id}", **needs(Permission.READ, HTTPStatus.NOT_FOUND))
+def show_operation(found: Operation) -> models.Operation:
+    """An operation with its steps."""
+    return tell(found)
+
+
+@router.post("/{id}/cancel", **needs(Permission.ACT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT))
+def cancel_operation(server: Server, who: Who, found: Operation) -> models.Operation:
+    """Ask that an operation be rolled back; its end tells whether it was. Refused once it cannot
+    go back."""
+    history.cancel(server.database, found.record.id, who.account.name)
+    return tell(history.account(server.database, found.record.id))
+
+
+@router.get(
+    "/{id}/events",
+    **needs(Permission.READ, HTTPStatus.NOT_FOUND),
+    response_class=StreamingResponse,
+)
+async def watch_operation(server: Server, found: Operation) -> StreamingResponse:
+    """The operation now and at every change, as server-sent events `operation`, each with all of
+    it as JSON, until it has ended: then comes `end`."""
+
+    async def stream() -> AsyncIterator[str]:
+        async for account in server.hub.watch(found.record.id):
+            yield (
+                ": still here\n\n"
+                if account is None
+                else event("operation", tell(account).model_dump_json())
+            )
+        yield event("end", "{}")
+
+    return StreamingResponse(stream(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
+
+
+def event(name: str, data: str) -> str:
+    """One server-sent event."""
+    lines = "".join(f"data: {line}\n" for line in data.splitlines())
+    return f"event: {name}\n{lines}\n"
+
+
+def tell(found: Account) -> models.Operation:
+    """An operation with its steps, as it is told."""
+    return models.Operation.model_validate(jsonable_encoder(shapes.account(found)))

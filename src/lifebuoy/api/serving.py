@@ -1,0 +1,104 @@
+"""Listens, and serves the application until the process is told to stop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from lifebuoy.api.events import Hub
+from lifebuoy.api.state import Serving
+from lifebuoy.errors import HostTrouble
+from lifebuoy.operations import history
+from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.reach import Reach
+from lifebuoy.settings.listening import Listen
+
+_LAST_ANSWERS_S: Final = 10
+_BACKLOG: Final = 512
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
+
+
+def run(
+    where: Listen,
+    origin: str,
+    desk: Desk,
+    hosts: Reach,
+    stopping: threading.Event,
+    make: Callable[[Serving], ASGIApp],
+    told: Callable[[str], None],
+) -> None:
+    """Serve what ``make`` makes; ``told`` hears the address once connections are taken.
+
+    ``stopping`` is set as soon as the process is told to end, by SIGTERM or Ctrl-C.
+
+    Raises:
+        HostTrouble: it cannot listen there.
+    """
+    with _listening(where) as sock:
+        port = sock.getsockname()[1]
+        serving = Serving(
+            desk=desk,
+            hosts=hosts,
+            hub=Hub(lambda id_: history.account(desk.database, id_), stopping),
+            origin=origin,
+            names=names(where, origin),
+            stopping=stopping,
+        )
+        config = uvicorn.Config(
+            make(serving),
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            # a proxy says from where a request comes; where there is none, anybody could
+            proxy_headers=bool(origin),
+            timeout_graceful_shutdown=_LAST_ANSWERS_S,
+        )
+        told(origin or f"http://{Listen(where.host, port)}")
+        _Server(config, stopping).run([sock])
+
+
+class _Server(uvicorn.Server):
+    """Says when it is told to stop: what streams must end before the last answers are awaited."""
+
+    def __init__(self, config: uvicorn.Config, stopping: threading.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Told to stop by a signal."""
+        self._stopping.set()
+        super().handle_exit(sig, frame)
+
+
+def names(where: Listen, origin: str) -> frozenset[str] | None:
+    """The host names that requests may be addressed to; None for any. Pure."""
+    if where.host in _EVERYWHERE and not origin:
+        return None
+    own = {where.host, "localhost", "127.0.0.1", "::1", urlsplit(origin).hostname or ""}
+    return frozenset(name.lower() for name in own - _EVERYWHERE if name)
+
+
+def _listening(where: Listen) -> socket.socket:
+    """A socket that takes connections already: whoever comes early waits, and is not refused."""
+    try:
+        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        raise HostTrouble(
+            f"cannot listen at {where}: {error.strerror}",
+            hint="use another port: --listen HOST:PORT",
+            safe="",
+        ) from error
+    return sock

@@ -1,0 +1,52 @@
+"""What every request works with: made once when the server starts, given to each by ``serving``."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from lifebuoy.api.events import Hub
+from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.reach import Reach
+from lifebuoy.store import Database
+
+API: Final = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """``origin`` is the address at which browsers see the server, where that is set; ``names`` are
+    the host names that a request may be addressed to, None for any.
+
+    ``stopping`` is set when the server is told to end.
+    """
+
+    desk: Desk
+    hosts: Reach
+    hub: Hub
+    origin: str = ""
+    names: frozenset[str] | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def database(self) -> Database:
+        """The database of operations and accounts."""
+        return self.desk.database
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach it by TLS."""
+        return self.origin.startswith("https:")
+
+
+def serving(connection: HTTPConnection) -> Serving:
+    """What the server of a request works with."""
+    found: Serving = connection.app.state.serving
+    return found
+
+
+Server = Annotated[Serving, Depends(serving)]

@@ -1,0 +1,233 @@
+"""What a face that does not wait asks for: checked at once, written down, done by the worker here.
+
+The command line waits and talks to its user in between; a server answers with the operation's
+record, and tells how it gets on to whoever looks. Both make the same requests of the same checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lifebuoy.errors import InstanceNotFound, KeyReused, LifebuoyError
+from lifebuoy.hypervisor import Domain
+from lifebuoy.model import Action
+from lifebuoy.operations import asking, history, power, status
+from lifebuoy.operations.asking import Asker
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.engine import Engine
+from lifebuoy.operations.enter import ENTER, Secrets
+from lifebuoy.operations.enter import packed as packed_enter
+from lifebuoy.operations.leave import LEAVE, LeaveRequest
+from lifebuoy.operations.leave import check as check_leave
+from lifebuoy.operations.leave import packed as packed_leave
+from lifebuoy.operations.operation import JsonObject, Kind
+from lifebuoy.operations.plan import EnterRequest, plan
+from lifebuoy.operations.power import StopRequest
+from lifebuoy.operations.serving import Worker
+from lifebuoy.store import Database, asked
+from lifebuoy.store.asked import Asked
+from lifebuoy.store.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. ``key`` is the idempotency key of the request, empty where it has none."""
+
+    account: str
+    who: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where operations are asked for in a process that is also a worker."""
+
+    engine: Engine
+    worker: Worker
+
+    @property
+    def database(self) -> Database:
+        """The database of operations."""
+        return self.engine.database
+
+    def start(self, context: Context, uuid: str, caller: Caller) -> Record:
+        """Start a stopped instance.
+
+        Raises:
+            NotAllowed: not in its state.
+            Busy: somebody is at work on it.
+        """
+
+        def check() -> None:
+            status.require_allowed(context.host, uuid, Action.START)
+
+        return self._submit(context, uuid, power.START, {"watch_s": 0.0}, caller, check)
+
+    def stop(self, context: Context, request: StopRequest, caller: Caller) -> Record:
+        """Stop a running instance.
+
+        Raises:
+            NotAllowed, ConsentNeeded, Refused, BadInput: see ``power.check_stop``.
+            Busy: somebody is at work on it.
+        """
+
+        def check() -> None:
+            power.check_stop(context, request)
+
+        packed = power.packed(request)
+        return self._submit(context, request.name, power.STOP, packed, caller, check)
+
+    def reboot(self, context: Context, uuid: str, caller: Caller) -> Record:
+        """Ask a running instance to reboot.
+
+        Raises:
+            NotAllowed: not in its state.
+            Busy: somebody is at work on it.
+        """
+
+        def check() -> None:
+            status.require_allowed(context.host, uuid, Action.REBOOT)
+
+        return self._submit(context, uuid, power.REBOOT, {}, caller, check)
+
+    def leave(self, context: Context, request: LeaveRequest, caller: Caller) -> Record:
+        """Bring an instance out of rescue mode.
+
+        Raises:
+            NotAllowed: it is not in it.
+            DefinitionChanged: somebody edited the definition, and must say what becomes of it.
+            Busy: somebody is at work on it.
+        """
+
+        def check() -> None:
+            check_leave(context, request)
+
+        return self._submit(context, request.name, LEAVE, packed_leave(request), caller, check)
+
+    def enter(self, context: Context, request: EnterRequest, caller: Caller) -> Record:
+        """Bring an instance into rescue mode, in this process: it alone knows the password.
+
+        Raises:
+            LifebuoyError: see ``plan.plan``; nothing was touched.
+            Busy: somebody is at work on it.
+        """
+        packed = packed_enter(request)
+
+        def ask(note: asking.Note) -> Record:
+            domain = own(context, request.name)
+            secrets = Secrets.of(request, plan(context, request))
+            asker = Asker(caller.who)
+            record, task = asking.begin(
+                self.engine, context, ENTER, domain, packed, asker, secrets, note
+            )
+            self.worker.look_after(record, task)
+            return record
+
+        return self._once(caller, ENTER, request.name, packed, ask)
+
+    def _submit(
+        self,
+        context: Context,
+        uuid: str,
+        kind: Kind[Any],
+        request: JsonObject,
+        caller: Caller,
+        check: Callable[[], None],
+    ) -> Record:
+        """Leave it to the worker; what a dead process left is closed where this makes up for it,
+        and else finished by the worker."""
+
+        def ask(note: asking.Note) -> Record:
+            domain = own(context, uuid)
+            check()
+            asking.close_replaced(self.engine, context, kind, domain, caller.who)
+            return asking.submit(self.database, context, kind, domain, request, caller.who, note)
+
+        return self._once(caller, kind, uuid, request, ask)
+
+    def _once(
+        self,
+        caller: Caller,
+        kind: Kind[Any],
+        uuid: str,
+        request: JsonObject,
+        ask: Callable[[asking.Note], Record],
+    ) -> Record:
+        """Ask, unless the same request came before: then what that led to.
+
+        Raises:
+            KeyReused: another request came with its key.
+        """
+        if not caller.key:
+            return ask(asking.unnoted)
+        what = _fingerprint(kind, uuid, request)
+        with self.database.reading() as connection:
+            found = _find(connection, caller)
+        if found is None:
+
+            def note(connection: sa.Connection, record: Record) -> None:
+                if (other := _find(connection, caller)) is not None:
+                    raise _CameBefore(other)
+                asked.put(
+                    connection,
+                    caller.account,
+                    _hash(caller.key),
+                    Asked(what, record.id),
+                    datetime.now(UTC),
+                )
+
+            try:
+                return ask(note)
+            except _CameBefore as error:
+                found = error.found
+            except LifebuoyError:  # perhaps by what this very request led to a moment ago
+                with self.database.reading() as connection:
+                    found = _find(connection, caller)
+                if found is None:
+                    raise
+        if found.request != what:
+            raise KeyReused(
+                "this Idempotency-Key came before, with another request",
+                hint="use a new one for each request",
+            )
+        return history.account(self.database, found.operation).record
+
+
+class _CameBefore(Exception):
+    """The same request was written down a moment ago."""
+
+    def __init__(self, found: Asked) -> None:
+        super().__init__(found.operation)
+        self.found = found
+
+
+def _find(connection: sa.Connection, caller: Caller) -> Asked | None:
+    return asked.find(connection, caller.account, _hash(caller.key), datetime.now(UTC))
+
+
+def own(context: Context, uuid: str) -> Domain:
+    """The instance of that UUID; never one that is merely called so.
+
+    Raises:
+        InstanceNotFound: the host has none.
+    """
+    domain = context.host.find(uuid)
+    if domain is None or domain.uuid != uuid:
+        raise InstanceNotFound("there is no such instance", hint="see the list of instances")
+    return domain
+
+
+def _fingerprint(kind: Kind[Any], uuid: str, request: JsonObject) -> str:
+    """Of what is asked; secrets are no part of it, as they are no part of a request on record."""
+    return _hash(json.dumps([kind.name, uuid, request], sort_keys=True))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

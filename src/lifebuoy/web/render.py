@@ -1,0 +1,94 @@
+"""Makes pages of templates: in the browser's language, with what every page shows."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from lifebuoy import __version__
+from lifebuoy.accounts.model import Identity
+from lifebuoy.api.reaching import path_of
+from lifebuoy.model import InstanceState
+from lifebuoy.web import words
+from lifebuoy.web.language import Language, chosen
+from lifebuoy.web.language import words as words_of
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_NOT_KEPT: Final = {"Cache-Control": "no-store"}
+
+
+def page(
+    request: Request,
+    template: str,
+    who: Identity | None = None,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    **known: Any,
+) -> HTMLResponse:
+    """A page, or the part of one that a script asked for."""
+    return HTMLResponse(text(request, template, who, **known), status, headers=_NOT_KEPT)
+
+
+def text(request: Request, template: str, who: Identity | None = None, **known: Any) -> str:
+    """The same as text."""
+    language = chosen(request)
+    return (
+        _environment(language)
+        .get_template(template)
+        .render(
+            who=who,
+            csrf=who.csrf if who else "",
+            language=language,
+            languages=list(Language),
+            here=request.url.path,
+            frame="part.html" if is_for_script(request) else "base.html",
+            **known,
+        )
+    )
+
+
+def is_for_script(request: Request) -> bool:
+    """Whether a script of ours asks, for a part of a page."""
+    return "hx-request" in request.headers
+
+
+def go(request: Request, where: str) -> Response:
+    """Have the browser go to a page of ours, be it a script that asked or the browser itself."""
+    if is_for_script(request):
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": where})
+    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
+
+
+def is_ours(where: str) -> bool:
+    """Whether that is a path here; not, for example, ``//elsewhere.example``."""
+    return where.startswith("/") and not where.startswith(("//", "/\\")) and where.isprintable()
+
+
+@cache
+def _environment(language: Language) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(["html"]),
+        extensions=["jinja2.ext.i18n"],
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    catalogue = words_of(language)
+    made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    made.globals.update(words=words, path_of=path_of, State=InstanceState, version=__version__)
+    made.filters["time"] = _time
+    # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
+    made.filters["tr"] = catalogue.gettext
+    return made
+
+
+def _time(moment: str) -> str:
+    """A time of a record, for humans."""
+    return f"{moment[:10]} {moment[11:19]} UTC" if moment else ""

@@ -1,0 +1,82 @@
+"""Signing in and out, and the language of the pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from lifebuoy.accounts import sessions
+from lifebuoy.accounts.model import Permission
+from lifebuoy.api import problems
+from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
+from lifebuoy.api.state import Server
+from lifebuoy.errors import NotSignedIn, TooManyTries
+from lifebuoy.web import language
+from lifebuoy.web.language import Language
+from lifebuoy.web.render import go, is_ours, page
+
+router = APIRouter(include_in_schema=False)
+
+_YEAR_S = 31_536_000
+
+
+@router.get("/login", **needs(None))
+def login(request: Request, next: str = "/") -> Response:
+    """The page to sign in at."""
+    return page(request, "login.html", next=next, name="", error=None)
+
+
+@router.post("/login", **needs(None))
+def sign_in(
+    request: Request,
+    server: Server,
+    name: Annotated[str, Form(max_length=200)],
+    password: Annotated[str, Form(max_length=1000)],
+    next: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Sign in, and go on to where somebody wanted to go."""
+    require_same_origin(request, server)
+    address = request.client.host if request.client else ""
+    try:
+        token = sessions.sign_in(server.database, name, password, address)
+    except (NotSignedIn, TooManyTries) as error:
+        status = problems.status_of(error)
+        shown = page(request, "login.html", status=status, next=next, name=name, error=error)
+        shown.headers.update(problems.headers_of(error) if status != 401 else {})
+        return shown
+    answer = go(request, next if is_ours(next) else "/")
+    answer.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(sessions.LIFE.total_seconds()),
+        secure=server.is_secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+@router.post("/logout", **needs(Permission.READ))
+def sign_out(request: Request, server: Server, _who: Who) -> Response:
+    """End the session."""
+    sessions.sign_out(server.database, request.cookies.get(COOKIE, ""))
+    answer = go(request, "/login")
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@router.post("/language", **needs(None))
+def choose_language(
+    request: Request,
+    server: Server,
+    to: Annotated[Language, Form()],
+    next: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Show the pages in another language from now on."""
+    require_same_origin(request, server)
+    answer = go(request, next if is_ours(next) else "/")
+    answer.set_cookie(
+        language.COOKIE, to.value, max_age=_YEAR_S, secure=server.is_secure, samesite="lax"
+    )
+    return answer
