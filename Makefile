@@ -7,7 +7,8 @@ PYTEST := $(PYTHON) -m pytest
 setup:
 	@tools/setup.sh
 
-demo: setup
+demo:
+	@tools/setup.sh demo
 	@$(PYTHON) -m lab demo
 
 test: setup
@@ -17,7 +18,7 @@ test-all: setup
 	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder
 
 bench:
-	@LIFEBUOY_SETUP_BENCH=1 tools/setup.sh
+	@tools/setup.sh bench
 	@$(PYTHON) -m bench
 
 # Breaks what can break at every moment and writes docs/faults.md; an hour or more.

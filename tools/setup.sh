@@ -4,16 +4,20 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# All packages but those of the benchmarks, which are large (LIFEBUOY_SETUP_BENCH=1 adds them).
-bench=${LIFEBUOY_SETUP_BENCH:-}
-packages=$(awk -v bench="$bench" '
-    /^#/ { skip = ($0 ~ /make bench/ && bench == "") ; next }
+# What for: the demo, the tests (all but what only benchmarks need, which is large), or the benchmarks.
+purpose=${1:-tests}
+case $purpose in
+    demo) left_out='^# (tests|measuring)' ;;
+    tests) left_out='^# measuring' ;;
+    bench) left_out='^$' ;;
+    *) echo "usage: tools/setup.sh [demo | tests | bench]" >&2; exit 2 ;;
+esac
+packages=$(awk -v left_out="$left_out" '
+    /^#/ { skip = ($0 ~ left_out) ; next }
     NF && !skip { print $1 }' debian-packages.txt)
 
 missing=
 for package in $packages; do
-    # Debian's or nodejs.org's: they exclude each other
-    [ "$package" = npm ] && command -v npm >/dev/null && continue
     status=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
     case $status in ii*) ;; *) missing="$missing $package" ;; esac
 done
