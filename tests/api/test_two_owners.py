@@ -64,7 +64,8 @@ def two() -> Iterator[Two]:
                 ended(client, made.json()["id"])
                 clients.append(client)
                 operations.append(made.json()["id"])
-            yield Two(server, *clients, *operations)
+            ana, ben = clients
+            yield Two(server, ana, ben, *operations)
             for client in clients:
                 client.close()
     finally:
