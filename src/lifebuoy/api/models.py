@@ -304,6 +304,14 @@ class EnterRescue(Body):
     timeout_s: float = Field(default=300.0, gt=0, le=3600, allow_inf_nan=False)
 
 
+class RescuePassword(Body):
+    """Another rescue password."""
+
+    password: SecretStr = Field(
+        max_length=200, description="For root of the rescue system; the rule is that of entering."
+    )
+
+
 class ExitRescue(Body):
     """How to leave rescue mode."""
 
