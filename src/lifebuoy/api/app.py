@@ -10,7 +10,19 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from lifebuoy import __version__
-from lifebuoy.api import accounts, actions, backups, health, instances, operations, problems
+from lifebuoy.api import (
+    accounts,
+    actions,
+    audit,
+    backups,
+    health,
+    hosts,
+    images,
+    instances,
+    keys,
+    operations,
+    problems,
+)
 from lifebuoy.api.authorisation import COOKIE
 from lifebuoy.api.state import API, Serving
 from lifebuoy.errors import LifebuoyError
@@ -22,6 +34,10 @@ CALLS: Final = (
     accounts.router,
     backups.every,
     backups.router,
+    audit.router,
+    images.router,
+    hosts.router,
+    keys.router,
 )
 _TITLE: Final = "Lifebuoy"
 _ABOUT: Final = """Rescue mode for libvirt virtual machines.

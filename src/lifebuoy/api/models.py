@@ -217,6 +217,7 @@ class Operations(BaseModel):
     """The newest operations."""
 
     operations: list[OperationSummary]
+    next: str = Field(description="The cursor of the next page; empty on the last.")
 
 
 class Given(BaseModel):

@@ -18,6 +18,7 @@ from lifebuoy.operations.status import InstanceDetails, InstanceSummary, RescueS
 from lifebuoy.rescue.access import Access, ssh_words
 
 if TYPE_CHECKING:  # most commands do not load the database
+    from lifebuoy.image import Image
     from lifebuoy.operations.backup_delete import Deletion
     from lifebuoy.operations.backup_list import InstanceBackups, PointDetails, PointSummary
     from lifebuoy.operations.backup_needs import Need, Needs
@@ -181,6 +182,22 @@ def _point(point: PointSummary) -> Shape:
         "size_bytes": point.size_bytes,
         "depends": point.depends,
         "current": point.current,
+    }
+
+
+def image(found: Image) -> Shape:
+    """The image of docs/schema/image.json."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "kind": found.kind,
+        "path": found.path,
+        "sha256": found.sha256,
+        "size_bytes": found.size_bytes,
+        "arch": found.arch,
+        "min_memory_mib": found.min_memory_mib,
+        "default": found.is_default,
+        "current": found.is_current,
     }
 
 
