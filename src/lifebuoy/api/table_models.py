@@ -1,4 +1,4 @@
-"""What requests and answers about the audit log, images, hosts, accounts and keys look like, for the
+"""What requests and answers about accounts, keys, audit log, images and hosts look like, for the
 OpenAPI document.
 """
 
