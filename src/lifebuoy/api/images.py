@@ -31,16 +31,16 @@ def list_images(server: Server) -> models.Images:
     return models.Images(images=[_told(one) for one in server.hosts.catalogue.list()])
 
 
-@router.put("/{id}/default", **_ADMIN)
-def set_default_image(server: Server, id: ImagePath) -> models.Image:
+@router.put("/{image}/default", **_ADMIN)
+def set_default_image(server: Server, image: ImagePath) -> models.Image:
     """Make an image the one that is used where none is named."""
-    return _told(server.hosts.catalogue.set_default(id))
+    return _told(server.hosts.catalogue.set_default(image))
 
 
-@router.post("/{id}/verify", **_ADMIN)
-def verify_image(server: Server, id: ImagePath) -> models.Image:
+@router.post("/{image}/verify", **_ADMIN)
+def verify_image(server: Server, image: ImagePath) -> models.Image:
     """Read an image whole and compare it with the SHA-256 noted when it was made or added."""
-    return _told(server.hosts.catalogue.verify(id))
+    return _told(server.hosts.catalogue.verify(image))
 
 
 def _told(found: Image) -> models.Image:

@@ -57,11 +57,11 @@ def add_own_key(server: Server, who: Who, body: models.AddApiKey) -> models.NewA
     return _made(server, who, who.account.name, body)
 
 
-@router.delete("/session/keys/{id}", status_code=HTTPStatus.NO_CONTENT, **_OWN)
-def remove_own_key(server: Server, who: Who, id: KeyPath) -> None:
+@router.delete("/session/keys/{key}", status_code=HTTPStatus.NO_CONTENT, **_OWN)
+def remove_own_key(server: Server, who: Who, key: KeyPath) -> None:
     """Make an API key of one's own account worthless, in a browser."""
     require_browser(who)
-    keys.remove(server.database, id, by=who.account.name, account=who.account.name)
+    keys.remove(server.database, key, by=who.account.name, account=who.account.name)
 
 
 @router.get("/accounts/{name}/keys", **_ADMIN)
@@ -77,10 +77,10 @@ def add_key(server: Server, who: Who, name: NamePath, body: models.AddApiKey) ->
     return _made(server, who, name, body)
 
 
-@router.delete("/accounts/{name}/keys/{id}", status_code=HTTPStatus.NO_CONTENT, **_ADMIN)
-def remove_key(server: Server, who: Who, name: NamePath, id: KeyPath) -> None:
+@router.delete("/accounts/{name}/keys/{key}", status_code=HTTPStatus.NO_CONTENT, **_ADMIN)
+def remove_key(server: Server, who: Who, name: NamePath, key: KeyPath) -> None:
     """Make an API key of an account worthless."""
-    keys.remove(server.database, id, by=who.account.name, account=name)
+    keys.remove(server.database, key, by=who.account.name, account=name)
 
 
 def require_browser(who: Identity) -> None:
