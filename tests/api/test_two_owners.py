@@ -96,16 +96,21 @@ def calls(two: Two) -> Iterator[tuple[str, str, dict[str, Any]]]:
     document = two.ana.get(f"{V1}/openapi.json").json()
     for path, methods in document["paths"].items():
         for method, call in methods.items():
-            if call["x-lifebuoy-needs"] in {"read", "act"} and "{" in path:
+            if call["x-lifebuoy-needs"] in {"read", "act"} and names_one(path):
                 content = call.get("requestBody", {}).get("content", {})
                 schema = content.get("application/json", {}).get("schema")
                 yield method, path, {"json": body_of(schema, document)} if schema else {}
     for route in (one for router in PAGES for one in router.routes):
         assert isinstance(route, APIRoute)
-        if "{" in route.path:
+        if names_one(route.path):
             for method in sorted(route.methods or ()):
                 form = {"password": "Quiet-Word-5", "again": "Quiet-Word-5"}
                 yield method.lower(), route.path, {"data": form} if method == "POST" else {}
+
+
+def names_one(path: str) -> bool:
+    """Whether a path names an instance or an operation; not one's own key, a host or the like."""
+    return "{uuid}" in path or "{id}" in path
 
 
 def filled(path: str, uuid: str, operation: str) -> str:

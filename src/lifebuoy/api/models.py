@@ -219,6 +219,7 @@ class Operations(BaseModel):
     """The newest operations."""
 
     operations: list[OperationSummary]
+    next: str = Field(description="The cursor of the next page; empty on the last.")
 
 
 class Given(BaseModel):
@@ -304,6 +305,14 @@ class EnterRescue(Body):
     discard_saved: bool = False
     stop_timeout_s: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
     timeout_s: float = Field(default=300.0, gt=0, le=3600, allow_inf_nan=False)
+
+
+class RescuePassword(Body):
+    """Another rescue password."""
+
+    password: SecretStr = Field(
+        max_length=200, description="For root of the rescue system; the rule is that of entering."
+    )
 
 
 class ExitRescue(Body):
