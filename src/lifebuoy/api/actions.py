@@ -31,6 +31,7 @@ Key = Annotated[
         "after a lost connection, is answered with the same operation.",
     ),
 ]
+#: For what answers with an operation.
 ACTS: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.ACCEPTED,
     **needs(Permission.ACT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY),

@@ -15,6 +15,7 @@ from lifebuoy.api import (
     actions,
     audit,
     backups,
+    doctor,
     health,
     hosts,
     images,
@@ -30,6 +31,7 @@ from lifebuoy.errors import LifebuoyError
 CALLS: Final = (
     instances.router,
     actions.router,
+    doctor.router,
     operations.router,
     accounts.router,
     backups.every,

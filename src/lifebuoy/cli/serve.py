@@ -98,6 +98,7 @@ def _serve(
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
     desk = Desk(opened.engine, worker)
+    opened.engine.reached = desk.checkups.reached
     broken: list[BaseException] = []
 
     def work() -> None:
