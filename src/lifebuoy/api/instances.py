@@ -16,7 +16,7 @@ from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.reaching import Instance, Reached, name_of
 from lifebuoy.api.state import Server
 from lifebuoy.model import InstanceState
-from lifebuoy.operations import listing, reach, shapes
+from lifebuoy.operations import listing, shapes
 from lifebuoy.operations.status import details
 from lifebuoy.policy import verdicts
 
@@ -26,7 +26,7 @@ router = APIRouter(tags=["instances"])
 @router.get("/hosts", **needs(Permission.READ))
 def list_hosts(server: Server, who: Who) -> models.Hosts:
     """All hosts: whether each answers, and how many instances of it the caller sees."""
-    listed = reach.instances(server.hosts, who.sees)
+    listed = server.overview.listed(who.instances)
     return models.Hosts.model_validate({"hosts": shapes.hosts(listed)})
 
 
@@ -52,8 +52,8 @@ def list_instances(
         str, Query(max_length=2000, description="The `next` of the page before.")
     ] = "",
 ) -> models.Instances:
-    """The instances of all hosts that the caller may see. A host that does not answer in time is
-    told of in `hosts`, and its instances are not in the list."""
+    """The instances of all hosts that the caller may see, from memory. A host that does not answer
+    is told of in `hosts`, and its instances are not in the list."""
     order, descending = listing.order_of(sort)
     query = listing.Query(
         text=q,
@@ -64,8 +64,7 @@ def list_instances(
         limit=limit,
         cursor=cursor,
     )
-    listed = reach.instances(server.hosts, who.sees)
-    page = listing.page(listing.rows(listed), query)
+    page, listed = server.overview.page(query, who.instances)
     return models.Instances.model_validate(
         {
             "instances": [shapes.summary(name, found) for name, found in page.rows],
