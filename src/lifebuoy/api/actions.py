@@ -11,6 +11,7 @@ from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.operations import tell
+from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached
 from lifebuoy.api.state import API, Server
 from lifebuoy.operations import history
@@ -35,6 +36,9 @@ Key = Annotated[
 ACTS: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.ACCEPTED,
     **needs(Permission.ACT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY),
+}
+_ACTS["responses"][HTTPStatus.ACCEPTED.value] = {
+    "headers": {"Location": {"description": "The address of the operation.", **TEXT}}
 }
 
 

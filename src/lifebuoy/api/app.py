@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -41,6 +42,7 @@ CALLS: Final = (
     hosts.router,
     keys.router,
 )
+_LARGE: Final = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 _TITLE: Final = "Lifebuoy"
 _ABOUT: Final = """Rescue mode for libvirt virtual machines.
 
@@ -84,6 +86,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
             "key": {"type": "http", "scheme": "bearer"},
             "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
         }
+        for call in (one for path in found["paths"].values() for one in path.values()):
+            if "requestBody" in call:
+                call["responses"] |= {str(k): v for k, v in problems.documented(_LARGE).items()}
         found["security"] = [{"key": []}, {"session": []}]
         app.openapi_schema = found
     return app.openapi_schema
