@@ -37,7 +37,7 @@ ACTS: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.ACCEPTED,
     **needs(Permission.ACT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY),
 }
-_ACTS["responses"][HTTPStatus.ACCEPTED.value] = {
+ACTS["responses"][HTTPStatus.ACCEPTED.value] = {
     "headers": {"Location": {"description": "The address of the operation.", **TEXT}}
 }
 
