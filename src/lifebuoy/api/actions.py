@@ -11,6 +11,7 @@ from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.operations import tell
+from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached
 from lifebuoy.api.state import API, Server
 from lifebuoy.operations import history
@@ -35,6 +36,9 @@ Key = Annotated[
 ACTS: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.ACCEPTED,
     **needs(Permission.ACT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY),
+}
+ACTS["responses"][HTTPStatus.ACCEPTED.value] = {
+    "headers": {"Location": {"description": "The address of the operation.", **TEXT}}
 }
 
 
@@ -103,6 +107,24 @@ def exit_rescue(
     return accepted(server, response, made)
 
 
+@router.post("/rescue/password", **ACTS)
+def set_rescue_password(
+    server: Server,
+    who: Who,
+    instance: Instance,
+    response: Response,
+    body: models.RescuePassword,
+    key: Key = "",
+) -> models.Operation:
+    """Set a new password for root of the rescue system that runs: one that was reset has lost its.
+
+    It stays in the server's memory: neither the record nor the log has it.
+    """
+    password = body.password.get_secret_value()
+    made = server.desk.set_password(instance.context, instance.uuid, password, caller(who, key))
+    return accepted(server, response, made)
+
+
 def enter_request(instance: Reached, body: models.EnterRescue) -> EnterRequest:
     """What the operation is asked for."""
     return EnterRequest(
@@ -126,6 +148,6 @@ def caller(who: Who, key: str = "") -> Caller:
 
 
 def accepted(server: Server, response: Response, made: Record) -> models.Operation:
-    """The answer: the operation as it is now, and where it is told of."""
+    """The answer to what became an operation: it, and where to see how it gets on."""
     response.headers["Location"] = f"{API}/operations/{made.id}"
     return tell(history.account(server.database, made.id))

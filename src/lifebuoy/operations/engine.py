@@ -65,6 +65,8 @@ class Engine:
         self.find = find
         self.retention = retention
         self.reached: Callable[[Record, Operation], None] = _unheard
+        #: told of an instance right before an operation on it is on record as ended; at once
+        self.about_to_end: Callable[[Host, str], None] = lambda _host, _instance: None
         self._tasks: dict[str, Task] = {}
         self._has_lost_database = False
         schema.prepare(database)
@@ -249,6 +251,7 @@ class Engine:
                 lambda: Notebook(self.database, id_, self.executor.id, task)
             )
         ending = self._ending(record, task, notebook)
+        self.about_to_end(task.context.host, record.instance)
         try:
             with task.recording():
                 notebook.finish(ending)
@@ -309,6 +312,7 @@ class Engine:
                 _Recorder(task),
                 notebook,
                 again=task.listener,
+                planned=notebook.planned,
                 past_return=notebook.past_return,
             ).go()
             if ending.outcome is Outcome.DONE:
