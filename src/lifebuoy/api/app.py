@@ -10,12 +10,28 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from lifebuoy import __version__
-from lifebuoy.api import accounts, actions, health, instances, operations, problems
+from lifebuoy.api import (
+    accounts,
+    actions,
+    consoles,
+    health,
+    instances,
+    operations,
+    problems,
+    screenshot,
+)
 from lifebuoy.api.authorisation import COOKIE
 from lifebuoy.api.state import API, Serving
 from lifebuoy.errors import LifebuoyError
 
-CALLS: Final = (instances.router, actions.router, operations.router, accounts.router)
+CALLS: Final = (
+    instances.router,
+    actions.router,
+    consoles.router,
+    screenshot.router,
+    operations.router,
+    accounts.router,
+)
 _TITLE: Final = "Lifebuoy"
 _ABOUT: Final = """Rescue mode for libvirt virtual machines.
 
@@ -36,6 +52,7 @@ def application(serving: Serving) -> FastAPI:
     calls = APIRouter(prefix=API)
     for router in CALLS:
         calls.include_router(router)
+    calls.include_router(consoles.sockets)
     app.include_router(calls)
     app.include_router(health.router)
     app.add_exception_handler(LifebuoyError, problems.of_ours)
