@@ -14,6 +14,7 @@ from lifebuoy.console.pictures import Pictures
 from lifebuoy.console.seats import Seats
 from lifebuoy.console.tickets import Tickets
 from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
 from lifebuoy.store import Database
 
@@ -30,6 +31,7 @@ class Serving:
 
     desk: Desk
     hosts: Reach
+    overview: Overview
     hub: Hub
     origin: str = ""
     names: frozenset[str] | None = None
