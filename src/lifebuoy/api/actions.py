@@ -39,10 +39,18 @@ _ACTS: Final[dict[str, Any]] = {
 
 @router.post("/start", **_ACTS)
 def start(
-    server: Server, who: Who, instance: Instance, response: Response, key: Key = ""
+    server: Server,
+    who: Who,
+    instance: Instance,
+    response: Response,
+    body: models.Start | None = None,
+    key: Key = "",
 ) -> models.Operation:
-    """Start a stopped instance."""
-    made = server.desk.start(instance.context, instance.uuid, caller(who, key))
+    """Start a stopped instance, and watch its boot if that is asked for."""
+    asked = body or models.Start()
+    made = server.desk.start(
+        instance.context, instance.uuid, caller(who, key), watch_s=asked.watch_s
+    )
     return _accepted(server, response, made)
 
 
@@ -104,9 +112,14 @@ def exit_rescue(
 
 def enter_request(instance: Reached, body: models.EnterRescue) -> EnterRequest:
     """What the operation is asked for."""
+    return entering(instance, body, body.password.get_secret_value())
+
+
+def entering(instance: Reached, body: models.HowToEnter, password: str) -> EnterRequest:
+    """The same with a password that is not in the body."""
     return EnterRequest(
         name=instance.uuid,
-        password=body.password.get_secret_value(),
+        password=password,
         ssh_keys=tuple(body.ssh_keys),
         stop=body.stop,
         consent=body.consent,
