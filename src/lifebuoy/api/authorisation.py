@@ -27,6 +27,13 @@ CSRF_FIELD: Final = "csrf"
 #: In the OpenAPI document: what a call needs.
 EXTENSION: Final = "x-lifebuoy-needs"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: The problems that a call for somebody may always answer with.
+_USUAL: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 def needs(permission: Permission | None, *more: HTTPStatus) -> dict[str, Any]:
@@ -37,18 +44,17 @@ def needs(permission: Permission | None, *more: HTTPStatus) -> dict[str, Any]:
     if permission is None:
         return {
             "openapi_extra": {EXTENSION: "nothing", "security": []},
-            "responses": documented(*more, HTTPStatus.UNPROCESSABLE_ENTITY),
+            "responses": documented(HTTPStatus.UNPROCESSABLE_ENTITY, *more),
         }
 
     async def permitted(identity: Who) -> None:
         if permission not in identity.may:
             raise Forbidden(f"this needs the permission '{permission}'", hint="ask an admin")
 
-    usual = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY)
     return {
         "dependencies": [Depends(permitted)],
         "openapi_extra": {EXTENSION: permission.value},
-        "responses": documented(*usual, *more),
+        "responses": documented(*_USUAL, *more),
     }
 
 

@@ -4,12 +4,14 @@ command line tells the same; ``operations/shapes.py`` fills them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from lifebuoy.accounts.model import Permission, Role
 from lifebuoy.model import Action, ChangePolicy, InstanceState, RunState, StopMode
+from lifebuoy.policy import PASSWORD_MAX, PASSWORD_MIN, PASSWORD_RULE, PASSWORD_SPECIAL
 from lifebuoy.store.records import Standing
 
 Time = Annotated[str, Field(description="ISO 8601, UTC; empty where there is none yet.")]
@@ -204,6 +206,7 @@ class OperationSummary(BaseModel):
     finished: Time
     attempts: int
     cancel_requested_by: str
+    no_way_back: str = Field(description="Why it cannot be cancelled any more; empty while it can.")
     progress: Progress | None
     error: dict[str, Any] | None
     result: dict[str, Any] | None
@@ -213,12 +216,14 @@ class Operation(OperationSummary):
     """An operation with its steps."""
 
     steps: list[Step]
+    to_come: list[str] = Field(description="The steps that it has not begun.")
 
 
 class Operations(BaseModel):
     """The newest operations."""
 
     operations: list[OperationSummary]
+    next: str = Field(description="The cursor of the next page; empty on the last.")
 
 
 class Given(BaseModel):
@@ -275,6 +280,24 @@ class Ready(Health):
     connected: int
 
 
+def _two_kinds() -> str:
+    """The password's rule as a pattern of ECMA 262: somewhere a character stands beside one of
+    another kind. The rule itself is in ``policy``, whose refusal names what was broken."""
+    special = re.escape(PASSWORD_SPECIAL).replace("/", "\\/")
+    kinds = ("a-z", "A-Z", "0-9", special)
+    beside = "|".join(
+        f"[{kind}][{''.join(other for other in kinds if other != kind)}]" for kind in kinds
+    )
+    return f"^[{''.join(kinds)}]*({beside})[{''.join(kinds)}]*$"
+
+
+_PASSWORD: Final[dict[str, JsonValue]] = {
+    "minLength": PASSWORD_MIN,
+    "maxLength": PASSWORD_MAX,
+    "pattern": _two_kinds(),
+}
+
+
 class Body(BaseModel):
     """A request: unknown keys are refused, as a misspelt consent must not be passed over."""
 
@@ -308,7 +331,7 @@ class Start(Body):
 class HowToEnter(Body):
     """How to enter rescue mode, but for the password."""
 
-    ssh_keys: list[Annotated[str, Field(max_length=8192)]] = Field(default=[], max_length=20)
+    ssh_keys: list[Annotated[str, Field(max_length=3072)]] = Field(default=[], max_length=20)
     consent: bool = Field(
         default=False,
         description="Consent to a forced shutdown of an instance that runs, which can lose data.",
@@ -327,8 +350,16 @@ class EnterRescue(HowToEnter):
 
     password: SecretStr = Field(
         max_length=200,
-        description="For root of the rescue system: 8-30 characters, at least 2 of lower case, "
-        "upper case, digit, special.",
+        description=f"For root of the rescue system: {PASSWORD_RULE}.",
+        json_schema_extra=_PASSWORD,
+    )
+
+
+class RescuePassword(Body):
+    """Another rescue password."""
+
+    password: SecretStr = Field(
+        max_length=200, description="For root of the rescue system; the rule is that of entering."
     )
 
 

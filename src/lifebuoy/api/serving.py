@@ -17,6 +17,7 @@ from lifebuoy.api.state import Serving
 from lifebuoy.errors import HostTrouble
 from lifebuoy.operations import history
 from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
 from lifebuoy.settings.listening import Listen
 
@@ -30,6 +31,7 @@ def run(
     origin: str,
     desk: Desk,
     hosts: Reach,
+    overview: Overview,
     stopping: threading.Event,
     make: Callable[[Serving], ASGIApp],
     told: Callable[[str], None],
@@ -46,6 +48,7 @@ def run(
         serving = Serving(
             desk=desk,
             hosts=hosts,
+            overview=overview,
             hub=Hub(lambda id_: history.account(desk.database, id_), stopping),
             origin=origin,
             names=names(where, origin),

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from lifebuoy.api.events import Hub
 from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
 from lifebuoy.store import Database
 
@@ -27,6 +28,7 @@ class Serving:
 
     desk: Desk
     hosts: Reach
+    overview: Overview
     hub: Hub
     origin: str = ""
     names: frozenset[str] | None = None

@@ -165,6 +165,8 @@ def _record(told: Mapping[str, Any]) -> Record:
         error=told["error"],
         result=told["result"],
         progress=None if progress is None else (progress["done"], progress["total"]),
+        plan=tuple(step["name"] for step in told.get("steps", ())) + tuple(told.get("to_come", ())),
+        onward=told["no_way_back"],
         cancel_requested=told["cancel_requested_by"],
     )
 

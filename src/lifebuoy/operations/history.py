@@ -10,14 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lifebuoy.errors import Cancelled, Refused
+from lifebuoy.operations import cursor
 from lifebuoy.operations.executor import looks_gone
 from lifebuoy.operations.journal import Ending
 from lifebuoy.operations.notebook import conclude, now
+from lifebuoy.operations.runner import StepState
 from lifebuoy.store import Database, Outcome, audit, records
 from lifebuoy.store.records import Record, StepRecord
 from lifebuoy.store.tables import Happening
 
 _LOOK_S: Final = 0.3
+#: States of steps of an operation that has not turned back.
+_ONWARD: Final = frozenset({StepState.STARTED, StepState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,15 @@ class Account:
 
     record: Record
     steps: tuple[StepRecord, ...]
+
+    @property
+    def to_come(self) -> tuple[str, ...]:
+        """The names of the steps that are still to be begun; none once it goes back or has
+        ended."""
+        if self.record.is_finished or any(step.state not in _ONWARD for step in self.steps):
+            return ()
+        begun = {step.name for step in self.steps}
+        return tuple(name for name in self.record.plan if name not in begun)
 
 
 def latest(
@@ -40,6 +53,56 @@ def latest(
     with database.reading() as connection:
         found = records.latest(connection, limit=limit, instance=instance, instances=instances)
     return [_seen(database, record) for record in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which operations are wanted; empty and None: any.
+
+    ``instance`` is a name or UUID; ``instances`` are those that the asker sees, by daemon and
+    UUID. None among ``outcomes`` are those that have not ended.
+    """
+
+    instance: str = ""
+    instances: Collection[tuple[str, str]] | None = None
+    kind: str = ""
+    outcomes: Collection[Outcome | None] | None = None
+    limit: int = 30
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of them, the newest first; ``next`` is the cursor of the next page, empty on the
+    last."""
+
+    records: tuple[Record, ...]
+    next: str
+
+
+def page(database: Database, query: Query) -> Page:
+    """The page that is asked for.
+
+    Raises:
+        BadInput: the cursor is none.
+    """
+    after = None
+    if query.cursor:
+        created, id_ = cursor.read(query.cursor, 2)
+        after = created, id_
+    with database.reading() as connection:
+        found = records.latest(
+            connection,
+            limit=query.limit + 1,
+            instance=query.instance or None,
+            instances=query.instances,
+            kind=query.kind,
+            outcomes=query.outcomes,
+            after=after,
+        )
+    shown = tuple(_seen(database, record) for record in found[: query.limit])
+    more = len(found) > len(shown)
+    return Page(shown, cursor.written(shown[-1].created, shown[-1].id) if more else "")
 
 
 def account(database: Database, id_: str) -> Account:

@@ -49,7 +49,8 @@ class Record:
 
     ``error`` has the keys code, message, safe, hint, step; ``progress`` is done and total of the
     step under way. ``onward`` says why it cannot be cancelled any more, empty while it can.
-    ``attempts`` counts the processes that have worked on it.
+    ``attempts`` counts the processes that have worked on it. ``plan`` names all its steps, once it
+    has begun.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Record:
     progress: tuple[int, int] | None = None
     onward: str = ""
     cancel_requested: str = ""
+    plan: tuple[str, ...] = ()
 
     @property
     def is_finished(self) -> bool:
@@ -152,9 +154,28 @@ def latest(
     limit: int,
     instance: str | None = None,
     instances: Collection[tuple[str, str]] | None = None,
+    kind: str = "",
+    outcomes: Collection[Outcome | None] | None = None,
+    after: tuple[str, str] | None = None,
 ) -> list[Record]:
-    """The newest first; ``instance`` is a name or a UUID, ``instances`` are daemons and UUIDs."""
+    """The newest first; ``instance`` is a name or a UUID, ``instances`` are daemons and UUIDs.
+
+    None among ``outcomes`` are those that have not ended. ``after`` are the time and id of the
+    last that is not wanted any more.
+    """
     query = sa.select(operations).order_by(operations.c.created.desc(), operations.c.id)
+    if kind:
+        query = query.where(operations.c.kind == kind)
+    if outcomes is not None:
+        ended = [one.value for one in outcomes if one is not None]
+        those = operations.c.outcome.in_(ended)
+        query = query.where(
+            sa.or_(those, operations.c.outcome.is_(None)) if None in outcomes else those
+        )
+    if after is not None:
+        created, id_ = after
+        same = (operations.c.created == created) & (operations.c.id > id_)
+        query = query.where(sa.or_(operations.c.created < created, same))
     if instance is not None:
         query = query.where(
             sa.or_(operations.c.instance == instance, operations.c.name == instance)
@@ -272,6 +293,12 @@ def note_progress(connection: sa.Connection, id_: str, done: int, total: int) ->
     )
 
 
+def note_plan(connection: sa.Connection, id_: str, names: Sequence[str]) -> None:
+    """Which steps it goes through, in order."""
+    plan = json.dumps(list(names))
+    connection.execute(operations.update().where(operations.c.id == id_).values(plan=plan))
+
+
 def note_onward(connection: sa.Connection, id_: str, why: str) -> None:
     """From here on it cannot be cancelled."""
     connection.execute(operations.update().where(operations.c.id == id_).values(onward=why))
@@ -344,4 +371,5 @@ def _record(row: Any) -> Record:
         progress=progress,
         onward=row.onward,
         cancel_requested=row.cancel_requested or "",
+        plan=tuple(json.loads(row.plan)),
     )
