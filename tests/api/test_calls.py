@@ -34,6 +34,8 @@ NEEDS: Final = {
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/exit"): ("act", f"{INSTANCE}/rescue/exit"),
     ("post", f"{CONSOLE}/tickets"): ("act", f"{INSTANCE}/console/tickets"),
     ("get", f"{V1}/instances/{{host}}/{{uuid}}/screenshot"): ("read", f"{INSTANCE}/screenshot"),
+    ("get", f"{V1}/instances/{{host}}/{{uuid}}/rescue"): ("read", f"{INSTANCE}/rescue"),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/plan"): ("act", f"{INSTANCE}/rescue/plan"),
     ("post", f"{ONE}/rescue/password"): ("act", f"{INSTANCE}/rescue/password"),
     ("get", f"{V1}/backups"): ("read", f"{V1}/backups"),
     ("get", f"{ONE}/backups"): ("read", f"{INSTANCE}/backups"),

@@ -25,6 +25,7 @@ from lifebuoy.api import (
     keys,
     operations,
     problems,
+    rescue,
     screenshot,
 )
 from lifebuoy.api.authorisation import COOKIE
@@ -34,6 +35,7 @@ from lifebuoy.errors import LifebuoyError
 CALLS: Final = (
     instances.router,
     actions.router,
+    rescue.router,
     doctor.router,
     consoles.router,
     screenshot.router,

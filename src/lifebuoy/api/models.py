@@ -124,6 +124,7 @@ class Access(BaseModel):
     fingerprint: str
     vnc: str
     serial: bool
+    obstacle: str
 
 
 class Rescue(BaseModel):
@@ -166,6 +167,7 @@ class Instance(Summary):
     interfaces: list[Interface]
     addresses: list[str]
     graphics: list[Graphics]
+    screens: list[str]
     serial: bool
     serial_log: str | None
     possible: list[Action]
@@ -267,6 +269,15 @@ class ConsoleTicket(BaseModel):
     )
 
 
+class EnterPlan(BaseModel):
+    """What entering rescue mode would do."""
+
+    instance: str
+    image: str
+    was_running: bool
+    difference: str = Field(description="Of the definition, a unified diff.")
+
+
 class Health(BaseModel):
     """That the server runs."""
 
@@ -327,14 +338,21 @@ class ConsoleWanted(Body):
     )
 
 
-class EnterRescue(Body):
-    """How to enter rescue mode."""
+class Start(Body):
+    """How to start an instance."""
 
-    password: SecretStr = Field(
-        max_length=200,
-        description=f"For root of the rescue system: {PASSWORD_RULE}.",
-        json_schema_extra=_PASSWORD,
+    watch_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds to watch the boot for a login; 0: do not.",
     )
+
+
+class HowToEnter(Body):
+    """How to enter rescue mode, but for the password."""
+
     ssh_keys: list[Annotated[str, Field(max_length=3072)]] = Field(default=[], max_length=20)
     consent: bool = Field(
         default=False,
@@ -347,6 +365,16 @@ class EnterRescue(Body):
     discard_saved: bool = False
     stop_timeout_s: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
     timeout_s: float = Field(default=300.0, gt=0, le=3600, allow_inf_nan=False)
+
+
+class EnterRescue(HowToEnter):
+    """How to enter rescue mode."""
+
+    password: SecretStr = Field(
+        max_length=200,
+        description=f"For root of the rescue system: {PASSWORD_RULE}.",
+        json_schema_extra=_PASSWORD,
+    )
 
 
 class RescuePassword(Body):
