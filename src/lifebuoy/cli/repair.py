@@ -149,7 +149,7 @@ def _hand_over(
         with progress.shown(silent=as_json) as view:
             after = operation.HANDED_OVER
             left = opened.hand_over(context, operation.REPAIR, name, asked, view, None, after=after)
-        tell_waiting(session, opened.database, left, as_json=as_json)
+        tell_waiting(session, opened.account(left), as_json=as_json)
 
 
 def _agreed(context: Context, name: str, request: RepairRequest, secret: Secret) -> bool:

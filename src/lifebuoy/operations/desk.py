@@ -67,8 +67,8 @@ class Desk:
         """The database of operations."""
         return self.engine.database
 
-    def start(self, context: Context, uuid: str, caller: Caller) -> Record:
-        """Start a stopped instance.
+    def start(self, context: Context, uuid: str, caller: Caller, *, watch_s: float = 0.0) -> Record:
+        """Start a stopped instance; with ``watch_s`` its boot is watched for so long.
 
         Raises:
             NotAllowed: not in its state.
@@ -78,7 +78,7 @@ class Desk:
         def check() -> None:
             status.require_allowed(context.host, uuid, Action.START)
 
-        return self._submit(context, uuid, power.START, {"watch_s": 0.0}, caller, check)
+        return self._submit(context, uuid, power.START, {"watch_s": watch_s}, caller, check)
 
     def stop(self, context: Context, request: StopRequest, caller: Caller) -> Record:
         """Stop a running instance.
