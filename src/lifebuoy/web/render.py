@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from lifebuoy.accounts.model import Identity
 from lifebuoy.api.reaching import path_of
 from lifebuoy.model import InstanceState
 from lifebuoy.web import words
+from lifebuoy.web.check_words import step
 from lifebuoy.web.language import Language, chosen
 from lifebuoy.web.language import words as words_of
 
@@ -86,6 +87,7 @@ def _environment(language: Language) -> Environment:
     made.filters["time"] = _time
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
     made.filters["tr"] = catalogue.gettext
+    made.filters["step"] = partial(step, catalogue.gettext)
     return made
 
 

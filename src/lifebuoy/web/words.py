@@ -116,4 +116,9 @@ ERRORS: Final[dict[str, str]] = {
     "definition-changed": N_("The definition was edited during rescue mode"),
     "image-not-found": N_("There is no rescue image"),
     "cannot-back-up": N_("No backup point is possible"),
+    "agent-unavailable": N_("The rescue system does not answer"),
+    "no-doctor": N_("The rescue system has no doctor"),
+    "doctor-failed": N_("The doctor gave up"),
+    "guest-report-unusable": N_("What the rescue system says cannot be used"),
+    "timed-out": N_("It took too long"),
 }
