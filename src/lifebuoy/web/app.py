@@ -15,9 +15,34 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, errors, pages, signing
+from lifebuoy.web import (
+    accounts,
+    acting,
+    audit,
+    backups,
+    errors,
+    hosts,
+    images,
+    operations,
+    own,
+    pages,
+    password,
+    signing,
+)
 
-PAGES: Final = (signing.router, pages.router, acting.router)
+PAGES: Final = (
+    signing.router,
+    pages.router,
+    acting.router,
+    backups.router,
+    password.router,
+    operations.router,
+    audit.router,
+    hosts.router,
+    images.router,
+    accounts.router,
+    own.router,
+)
 _HERE: Final = Path(__file__).parent
 
 
