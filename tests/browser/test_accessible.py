@@ -136,7 +136,7 @@ class Visitor:
         self.page.locator("[name=name]").fill(name)
         self.page.locator("[name=password]").fill(PASSWORD)
         self.page.keyboard.press("Enter")
-        self.page.wait_for_url("**/account")
+        expect(self.page).to_have_url(f"{server.url}/account")
 
     def visit(self, url: str, name: str, status: int = 200) -> None:
         self._is_refused = status >= 400
@@ -161,8 +161,7 @@ class Visitor:
 
 def name_of(path: str, console: Console) -> str:
     """What its screenshots are called."""
-    for value, word in ((console.uuid, "instance"), ("-", "")):
-        path = path.replace(f"/{value}", f"/{word}" if word else "")
+    path = path.replace("/hosts/-", "/host").replace(f"/-/{console.uuid}", "/instance")
     for word, value in console.names.items():
         path = path.replace(value, word)
     return path.strip("/").replace("/", "-").replace("instances-instance", "instance") or "root"

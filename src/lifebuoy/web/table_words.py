@@ -40,6 +40,21 @@ EVENTS: Final[dict[Happening, str]] = {
     Happening.ACCOUNT_CHANGED: N_("account changed"),
 }
 
+#: What runs an instance's processors, where it is not the host's own.
+EMULATION: Final = N_("emulation")
+
+#: What the log calls changes of accounts.
+CHANGES: Final[dict[str, str]] = {
+    "account-add": N_("account added"),
+    "account-remove": N_("account removed"),
+    "account-role": N_("role changed"),
+    "account-password": N_("password changed"),
+    "account-grant": N_("instance given"),
+    "account-revoke": N_("instance taken away"),
+    "api-key-add": N_("API key made"),
+    "api-key-remove": N_("API key removed"),
+}
+
 ROLES: Final[dict[Role, str]] = {
     Role.ADMIN: N_("admin"),
     Role.OPERATOR: N_("operator"),
