@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lifebuoy.accounts.model import Account, Grant, Role, require_name
 from lifebuoy.accounts.secret import check_password, hash_password
-from lifebuoy.errors import AccountNotFound, BadInput, Refused
+from lifebuoy.errors import AccountNotFound, Refused
 from lifebuoy.store import Database, audit
 from lifebuoy.store.audit import Entry
 from lifebuoy.store.tables import Happening, accounts, grants, sessions
@@ -126,12 +126,12 @@ def grant(database: Database, name: str, given: Grant, *, by: str) -> None:
 
     Raises:
         AccountNotFound: there is no account of that name.
-        BadInput: it is no owner, and sees every instance anyhow.
+        Refused: it is no owner, and sees every instance anyhow.
     """
     with database.writing() as connection:
         found = named(connection, name)
         if found.role is not Role.OWNER:
-            raise BadInput(f"'{name}' is {found.role} and sees every instance anyhow")
+            raise Refused(f"'{name}' is {found.role} and sees every instance anyhow")
         connection.execute(grants.delete().where(_given(found, given.daemon, given.instance)))
         connection.execute(
             grants.insert().values(

@@ -22,7 +22,9 @@ router = APIRouter(tags=["accounts"])
 NamePath = Annotated[str, Path(max_length=63, description="The name of an account.")]
 _GIVES: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.NO_CONTENT,
-    **needs(Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
+    **needs(
+        Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY
+    ),
 }
 _CHANGES: Final = (Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 

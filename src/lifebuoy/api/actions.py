@@ -11,6 +11,7 @@ from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.operations import tell
+from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached
 from lifebuoy.api.state import API, Server
 from lifebuoy.operations import history
@@ -31,18 +32,30 @@ Key = Annotated[
         "after a lost connection, is answered with the same operation.",
     ),
 ]
+#: For what answers with an operation.
 ACTS: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.ACCEPTED,
     **needs(Permission.ACT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY),
+}
+ACTS["responses"][HTTPStatus.ACCEPTED.value] = {
+    "headers": {"Location": {"description": "The address of the operation.", **TEXT}}
 }
 
 
 @router.post("/start", **ACTS)
 def start(
-    server: Server, who: Who, instance: Instance, response: Response, key: Key = ""
+    server: Server,
+    who: Who,
+    instance: Instance,
+    response: Response,
+    body: models.Start | None = None,
+    key: Key = "",
 ) -> models.Operation:
-    """Start a stopped instance."""
-    made = server.desk.start(instance.context, instance.uuid, caller(who, key))
+    """Start a stopped instance, and watch its boot if that is asked for."""
+    asked = body or models.Start()
+    made = server.desk.start(
+        instance.context, instance.uuid, caller(who, key), watch_s=asked.watch_s
+    )
     return accepted(server, response, made)
 
 
@@ -122,9 +135,14 @@ def set_rescue_password(
 
 def enter_request(instance: Reached, body: models.EnterRescue) -> EnterRequest:
     """What the operation is asked for."""
+    return entering(instance, body, body.password.get_secret_value())
+
+
+def entering(instance: Reached, body: models.HowToEnter, password: str) -> EnterRequest:
+    """The same with a password that is not in the body."""
     return EnterRequest(
         name=instance.uuid,
-        password=body.password.get_secret_value(),
+        password=password,
         ssh_keys=tuple(body.ssh_keys),
         stop=body.stop,
         consent=body.consent,

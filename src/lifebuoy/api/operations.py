@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.encoders import jsonable_encoder
@@ -22,6 +22,12 @@ from lifebuoy.store import Outcome
 router = APIRouter(prefix="/operations", tags=["operations"])
 
 EVENT_STREAM: Final = "text/event-stream"
+#: In the OpenAPI document: one event of a stream.
+EVENT: Final = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
 #: A comment: for proxies, and to notice that nobody listens any more.
 STILL_HERE: Final = ": still here\n\n"
 
@@ -74,11 +80,11 @@ def cancel_operation(server: Server, who: Who, found: Operation) -> models.Opera
     return tell(history.account(server.database, found.record.id))
 
 
-@router.get(
-    "/{id}/events",
-    **needs(Permission.READ, HTTPStatus.NOT_FOUND),
-    response_class=StreamingResponse,
-)
+_WATCHES: Final[dict[str, Any]] = needs(Permission.READ, HTTPStatus.NOT_FOUND)
+_WATCHES["responses"][HTTPStatus.OK.value] = {"content": {EVENT_STREAM: {"schema": EVENT}}}
+
+
+@router.get("/{id}/events", **_WATCHES, response_class=StreamingResponse)
 async def watch_operation(server: Server, found: Operation) -> StreamingResponse:
     """The operation now and at every change, as server-sent events `operation`, each with all of
     it as JSON, until it has ended: then comes `end`."""

@@ -78,6 +78,7 @@ def instance(result: InstanceDetails) -> Shape:
         "interfaces": result.interfaces,
         "addresses": result.addresses,
         "graphics": result.graphics,
+        "screens": traits.graphics,
         "serial": traits.has_serial,
         "serial_log": traits.serial_log,
         "possible": result.possible,
@@ -118,6 +119,7 @@ def access(found: Access) -> Shape:
         "fingerprint": found.fingerprint,
         "vnc": found.vnc,
         "serial": found.serial,
+        "obstacle": found.obstacle,
     }
 
 

@@ -17,7 +17,6 @@ from lifebuoy.api.keys import KeyPath, new_key
 from lifebuoy.api.problems import status_of
 from lifebuoy.api.state import Server
 from lifebuoy.errors import AmbiguousInstance, BadInput, InstanceNotFound, LifebuoyError
-from lifebuoy.operations import reach
 from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.listing import rows
 from lifebuoy.store.times import stamp
@@ -267,7 +266,7 @@ def _grant_of(server: Server, who: Identity, ref: str) -> Grant:
         InstanceNotFound: no host that answers has it.
         AmbiguousInstance: several have.
     """
-    listed = reach.instances(server.hosts, who.sees)
+    listed = server.overview.listed(who.instances)
     there = [
         (host, one)
         for host, one in rows(listed)

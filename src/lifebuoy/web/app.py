@@ -20,6 +20,8 @@ from lifebuoy.web import (
     acting,
     audit,
     backups,
+    checking,
+    consoles,
     errors,
     hosts,
     images,
@@ -27,6 +29,7 @@ from lifebuoy.web import (
     own,
     pages,
     password,
+    saving,
     signing,
 )
 
@@ -34,6 +37,9 @@ PAGES: Final = (
     signing.router,
     pages.router,
     acting.router,
+    checking.router,
+    consoles.router,
+    saving.router,
     backups.router,
     password.router,
     operations.router,

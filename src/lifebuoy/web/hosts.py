@@ -11,7 +11,6 @@ from lifebuoy.api import hosts
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.reaching import HostPath
 from lifebuoy.api.state import Server
-from lifebuoy.operations import reach
 from lifebuoy.operations.listing import Listed
 from lifebuoy.operations.status import InstanceSummary
 from lifebuoy.web.render import is_for_script, page
@@ -34,7 +33,7 @@ _ORDER: Final[Order[Listed[InstanceSummary]]] = Order(
 @router.get("/hosts", **needs(Permission.READ))
 def list_hosts(request: Request, server: Server, who: Who, wanted: Asked) -> Response:
     """All hosts, and whether each answers."""
-    listed = reach.instances(server.hosts, who.sees)
+    listed = server.overview.listed(who.instances)
     table = shown(listed, wanted, _ORDER)
     return page(request, "hosts.html", who, table=table, part=wanted.part)
 
