@@ -34,7 +34,7 @@ class Found:
     those that did not answer.
 
     ``typed`` is what it was named by, without its host; ``chosen`` that host, empty where none was
-    named and there is one only.
+    named and there is one only; ``uri`` is that of its libvirt.
     """
 
     host: str
@@ -42,6 +42,7 @@ class Found:
     name: str
     typed: str
     chosen: str = ""
+    uri: str = ""
     silent: tuple[str, ...] = ()
 
     @property
@@ -124,7 +125,8 @@ class Server:
         found = matches[host]
         assert found is not None
         chosen = host if named.host or len(listed) > 1 else ""
-        return Found(host, found.uuid, found.name, named.instance, chosen, silent)
+        uri = next(one.uri for one in there if one.host == host)
+        return Found(host, found.uuid, found.name, named.instance, chosen, uri, silent)
 
     def plain(self, ref: str) -> str:
         """The name alone, or the id, of what was addressed by ``ref``."""
@@ -144,9 +146,9 @@ class Server:
 
     # Operations
 
-    def begin(self, path: str, body: object = None) -> Account:
+    def begin(self, path: str, body: object = None, method: str = "POST") -> Account:
         """Ask for something that is an operation on record; the server does it."""
-        return shapes.operation(self.link.send("POST", path, body))
+        return shapes.operation(self.link.send(method, path, body))
 
     def operations(self, limit: int, instance: str | None) -> list[Account]:
         """The newest first."""
