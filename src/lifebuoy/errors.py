@@ -230,6 +230,12 @@ class HostTrouble(LifebuoyError):
     exit_status = 6
 
 
+class ConsoleTaken(HostTrouble):
+    """Somebody else has the serial console open; it may be taken over."""
+
+    code = "console-taken"
+
+
 class DatabaseTrouble(HostTrouble):
     """The database of operations cannot be used; instances are not affected by that."""
 

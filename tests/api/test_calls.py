@@ -13,6 +13,7 @@ from tests.api.server import V1, Server
 UUID: Final = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 INSTANCE: Final = f"{V1}/instances/-/{UUID}"
 NOTHING: Final = f"{V1}/instances/-/00000000-0000-4000-8000-000000000000"
+CONSOLE: Final = f"{V1}/instances/{{host}}/{{uuid}}/console"
 ONE: Final = f"{V1}/instances/{{host}}/{{uuid}}"
 NO_POINT: Final = "00000000"
 GIVEN: Final = f"{V1}/accounts/{{name}}/instances"
@@ -31,6 +32,8 @@ NEEDS: Final = {
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/reboot"): ("act", f"{NOTHING}/reboot"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/enter"): ("act", f"{INSTANCE}/rescue/enter"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/exit"): ("act", f"{INSTANCE}/rescue/exit"),
+    ("post", f"{CONSOLE}/tickets"): ("act", f"{INSTANCE}/console/tickets"),
+    ("get", f"{V1}/instances/{{host}}/{{uuid}}/screenshot"): ("read", f"{INSTANCE}/screenshot"),
     ("get", f"{V1}/instances/{{host}}/{{uuid}}/rescue"): ("read", f"{INSTANCE}/rescue"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/plan"): ("act", f"{INSTANCE}/rescue/plan"),
     ("post", f"{ONE}/rescue/password"): ("act", f"{INSTANCE}/rescue/password"),

@@ -19,7 +19,7 @@ from lifebuoy.store.times import stamp
 
 #: However much it is used, and after how long without use, a session ends.
 LIFE: Final = timedelta(hours=12)
-_IDLE: Final = timedelta(hours=2)
+IDLE: Final = timedelta(hours=2)
 #: It is written down at most so often that one is used.
 _NOTED: Final = timedelta(minutes=1)
 
@@ -87,7 +87,7 @@ def identify(database: Database, token: str) -> Identity | None:
         query = sa.select(accounts, sessions.c.used).join(
             sessions, sessions.c.account == accounts.c.id
         )
-        alive = (sessions.c.expires > stamp(now)) & (sessions.c.used > stamp(now - _IDLE))
+        alive = (sessions.c.expires > stamp(now)) & (sessions.c.used > stamp(now - IDLE))
         row = connection.execute(query.where(mine, alive)).one_or_none()
         if row is None:
             return None

@@ -16,6 +16,7 @@ from lifebuoy.api import (
     actions,
     audit,
     backups,
+    consoles,
     doctor,
     health,
     hosts,
@@ -25,6 +26,7 @@ from lifebuoy.api import (
     operations,
     problems,
     rescue,
+    screenshot,
 )
 from lifebuoy.api.authorisation import COOKIE
 from lifebuoy.api.state import API, Serving
@@ -35,6 +37,8 @@ CALLS: Final = (
     actions.router,
     rescue.router,
     doctor.router,
+    consoles.router,
+    screenshot.router,
     operations.router,
     accounts.router,
     backups.every,
@@ -65,6 +69,7 @@ def application(serving: Serving) -> FastAPI:
     calls = APIRouter(prefix=API)
     for router in CALLS:
         calls.include_router(router)
+    calls.include_router(consoles.sockets)
     app.include_router(calls)
     app.include_router(health.router)
     app.add_exception_handler(LifebuoyError, problems.of_ours)

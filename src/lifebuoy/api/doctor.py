@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
@@ -15,6 +16,7 @@ from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.models import Operation
 from lifebuoy.api.reaching import Instance, Reached
 from lifebuoy.api.state import API, Server
+from lifebuoy.doctor.calling import EXAMINE_S
 from lifebuoy.errors import BadInput
 from lifebuoy.operations import checkups, doctor_shapes, repair
 from lifebuoy.operations.diagnosis import diagnose as look
@@ -53,7 +55,7 @@ def begin_self_check(
     seconds to a minute: `Location` tells how it gets on, and what was found. One that is under way
     is not begun again."""
     server.desk.checkups.begin(
-        instance.context, instance.uuid, body.timeout_s, secret(body.passphrase)
+        instance.context, instance.uuid, body.timeout_s, _secret(body.passphrase)
     )
     response.headers["Location"] = f"{API}/instances/{instance.host}/{instance.uuid}/doctor"
     return _told(server, instance)
@@ -71,8 +73,8 @@ def begin_repair(
     """Mend what keeps the system on the disks from booting, and look again. What is replaced is
     kept on the disk itself. Cancelled, it ends after the repair under way, and takes back what
     was mended before."""
-    known = secret(body.passphrase)
-    asked = repair_request(body.only, body.timeout_s, known, offline=body.offline)
+    known = _secret(body.passphrase)
+    asked = repair_request(body.only, known, offline=body.offline, timeout_s=body.timeout_s)
     made = server.desk.repair(instance.context, instance.uuid, asked, known, caller(who, key))
     return accepted(server, response, made)
 
@@ -81,8 +83,8 @@ def begin_repair(
 def preview_repair(instance: Instance, body: models.Repair) -> models.Preview:
     """What that would change, as a diff, and where each package would come from; nothing is
     changed or downloaded."""
-    known = secret(body.passphrase)
-    asked = repair_request(body.only, body.timeout_s, known, offline=body.offline)
+    known = _secret(body.passphrase)
+    asked = repair_request(body.only, known, offline=body.offline, timeout_s=body.timeout_s)
     context, uuid = instance.context, instance.uuid
     report = repair.examine(context, uuid, asked.examine_s, known)
     todo = repair.chosen(report, asked.only)
@@ -102,14 +104,14 @@ def begin_undo(
     key: Key = "",
 ) -> Operation:
     """Take the last repair back: every replaced byte."""
-    known = secret(body.passphrase)
+    known = _secret(body.passphrase)
     asked = UndoRequest(body.timeout_s, 2 * body.timeout_s, bool(known))
     made = server.desk.repair(instance.context, instance.uuid, asked, known, caller(who, key))
     return accepted(server, response, made)
 
 
 def repair_request(
-    only: list[str], timeout_s: float, passphrase: bytes, *, offline: bool
+    only: Iterable[str], passphrase: bytes, *, offline: bool, timeout_s: float = EXAMINE_S
 ) -> RepairRequest:
     """What the operation is asked for."""
     named = tuple(dict.fromkeys(only))
@@ -118,16 +120,19 @@ def repair_request(
     )
 
 
-def secret(given: SecretStr | None) -> bytes:
+def secret(given: str) -> bytes:
     """The passphrase as the doctor gets it; empty where there is none.
 
     Raises:
         BadInput: it has more than one line.
     """
-    found = given.get_secret_value() if given else ""
-    if "\n" in found or "\0" in found:
+    if "\n" in given or "\0" in given:
         raise BadInput("a passphrase is one line")
-    return found.encode("utf-8", "surrogatepass")
+    return given.encode("utf-8", "surrogatepass")
+
+
+def _secret(given: SecretStr | None) -> bytes:
+    return secret(given.get_secret_value() if given else "")
 
 
 def name_of(instance: Reached) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from lifebuoy.accounts.model import Permission, Role
+from lifebuoy.console.kind import ConsoleKind
 from lifebuoy.model import Action, ChangePolicy, InstanceState, RunState, StopMode
 from lifebuoy.policy import PASSWORD_MAX, PASSWORD_MIN, PASSWORD_RULE, PASSWORD_SPECIAL
 from lifebuoy.store.records import Standing
@@ -257,6 +258,17 @@ class Session(BaseModel):
     may: list[Permission]
 
 
+class ConsoleTicket(BaseModel):
+    """A ticket for one console, and where to show it."""
+
+    ticket: str = Field(description="Good once, and for the same session or API key only.")
+    expires_s: float = Field(description="For how many seconds it is good.")
+    path: str = Field(description="Of the WebSocket to open.")
+    protocols: list[str] = Field(
+        description="To offer as its subprotocols; the ticket is one, as no log has these."
+    )
+
+
 class EnterPlan(BaseModel):
     """What entering rescue mode would do."""
 
@@ -314,6 +326,16 @@ class Stop(Body):
         default=False, description="Consent to a forced shutdown, which can lose data."
     )
     timeout_s: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
+
+
+class ConsoleWanted(Body):
+    """Which console to open."""
+
+    kind: ConsoleKind
+    force: bool = Field(
+        default=False,
+        description="Take a serial console over from whoever has it open; of no use for VNC.",
+    )
 
 
 class Start(Body):

@@ -56,23 +56,58 @@ class Checkup:
     repair: str = ""
     began: str = ""
     error: LifebuoyError | None = None
-    size_bytes: int = 0
+
+
+Key = tuple[str, str]
+
+
+class Shelf:
+    """Checkups by daemon and UUID, within a limit of bytes: the oldest go, but for those under way.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._kept: OrderedDict[Key, Checkup] = OrderedDict()
+        self._sizes: dict[Key, int] = {}
+        self._most_bytes = most_bytes
+
+    def get(self, key: Key) -> Checkup | None:
+        """The latest; None where there is none any more."""
+        return self._kept.get(key)
+
+    @property
+    def under_way(self) -> int:
+        """How many are being made."""
+        return sum(bool(one.began) for one in self._kept.values())
+
+    def put(self, key: Key, made: Checkup) -> None:
+        """Keep it instead of the one before."""
+        before = self._kept.get(key)
+        if before is None or before.report is not made.report:
+            self._sizes[key] = len(made.report.model_dump_json()) if made.report else 0
+        self._kept[key] = made
+        self._kept.move_to_end(key)
+        for other, one in list(self._kept.items()):
+            if sum(self._sizes.values()) <= self._most_bytes or other == key:
+                break
+            if not one.began:
+                del self._kept[other], self._sizes[other]
 
 
 class Checkups:
-    """The latest of each instance, by daemon and UUID. From any thread."""
+    """The latest of each instance. From any thread."""
 
-    def __init__(self, most_at_a_time: int = MOST_AT_A_TIME, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_at_a_time: int = MOST_AT_A_TIME) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str], Checkup] = OrderedDict()
+        self._shelf = Shelf()
         self._most_at_a_time = most_at_a_time
-        self._most_bytes = most_bytes
 
     def latest(self, context: Context, uuid: str) -> Checkup | None:
         """The one of the stay that the instance is in; None where there is none."""
         session = _session(context, uuid)
         with self._lock:
-            found = self._kept.get((daemon_of(context.host), uuid))
+            found = self._shelf.get((daemon_of(context.host), uuid))
         return found if found is not None and found.session == session else None
 
     def begin(
@@ -87,10 +122,10 @@ class Checkups:
         require_allowed(context.host, uuid, Action.CHECK)
         key, session = (daemon_of(context.host), uuid), _session(context, uuid)
         with self._lock:
-            before = self._kept.get(key)
-            if before is not None and before.began:
+            before = self._shelf.get(key)
+            if before is not None and before.began and before.session == session:
                 return before
-            if sum(bool(one.began) for one in self._kept.values()) >= self._most_at_a_time:
+            if self._shelf.under_way >= self._most_at_a_time:
                 raise Busy(
                     f"{self._most_at_a_time} self-checks are under way already",
                     hint="try again when one of them is done",
@@ -98,7 +133,7 @@ class Checkups:
             if before is None or before.session != session:
                 before = Checkup(session)
             made = replace(before, began=_now(), error=None)
-            self._put(key, made)
+            self._shelf.put(key, made)
         work = (context, key, session, seconds, passphrase)
         BackgroundThread(self._look, *work, name="self-check").start()
         return made
@@ -109,15 +144,15 @@ class Checkups:
             return
         key = (record.daemon, record.instance)
         with self._lock:
-            before = self._kept.get(key)
+            before = self._shelf.get(key)
             began = before.began if before else ""
             made = Checkup(operation.session, report, _now(), record.id, began)
-            self._put(key, made)
+            self._shelf.put(key, made)
 
     def _look(
         self,
         context: Context,
-        key: tuple[str, str],
+        key: Key,
         session: str,
         seconds: float,
         passphrase: bytes,
@@ -131,24 +166,12 @@ class Checkups:
             _log.error("self_check_broke", instance=key[1], exc_info=True)
             found = Checkup(session, error=unexpected(error))
         with self._lock:
-            before = self._kept.get(key)
-            if found.report is None and before is not None and before.session == session:
+            before = self._shelf.get(key)
+            if before is None or before.session != session:
+                return  # that stay is over
+            if found.report is None:
                 found = replace(before, began="", error=found.error)
-            self._put(key, found)
-
-    def _put(self, key: tuple[str, str], made: Checkup) -> None:
-        """Keep it, with the lock held; what is oldest goes where that is too much."""
-        if made.report is not None and not made.size_bytes:
-            made = replace(made, size_bytes=len(made.report.model_dump_json()))
-        self._kept[key] = made
-        self._kept.move_to_end(key)
-        total = sum(one.size_bytes for one in self._kept.values())
-        for other, one in list(self._kept.items()):
-            if total <= self._most_bytes or other == key:
-                break
-            if not one.began:
-                total -= one.size_bytes
-                del self._kept[other]
+            self._shelf.put(key, found)
 
 
 def is_outdated(database: Database, context: Context, uuid: str, found: Checkup) -> bool:
