@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lifebuoy.errors import LifebuoyError, StepFailed
@@ -193,7 +194,7 @@ def image(found: Image) -> Shape:
         "id": found.id,
         "name": found.name,
         "kind": found.kind,
-        "path": found.path,
+        "path": "" if found.path == Path() else found.path,
         "sha256": found.sha256,
         "size_bytes": found.size_bytes,
         "arch": found.arch,
