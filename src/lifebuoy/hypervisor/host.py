@@ -101,9 +101,9 @@ class Host:
         """The host as a step for SSH on the way to its guests; None where its URI has no SSH."""
         return self._link.facts.ssh_hop
 
-    @property
+    @cached_property
     def hostname(self) -> str:
-        """The name that the host gives itself."""
+        """The name that the host gives itself; asked once for a connection."""
         with translated("ask the host for its name"):
             return str(self._link.conn.getHostname())
 
