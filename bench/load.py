@@ -30,6 +30,7 @@ def ask(
     Raises:
         AssertionError: an answer is no 200.
     """
+    turns = list(paths)
     taken: list[float] = []
     sizes: list[int] = []
     errors: list[BaseException] = []
@@ -37,12 +38,11 @@ def ask(
 
     def work(first: int) -> None:
         try:
-            mine = _asked(url, paths[first:] + paths[:first], headers, end, sizes)
+            mine = _asked(url, turns[first:] + turns[:first], headers, end, sizes)
             taken.extend(mine)
         except BaseException as error:  # raised below
             errors.append(error)
 
-    paths = list(paths)
     began = time.monotonic()
     threads = [
         threading.Thread(target=work, args=(number * len(paths) // clients,))

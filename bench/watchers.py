@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -123,7 +124,7 @@ def _work(folder: Path, told: _Told) -> None:
             return
 
         def steps(self) -> list[Step]:
-            return [Step(f"step {number}", lambda n=number: do(n)) for number in range(_STEPS)]
+            return [Step(f"step {number}", partial(do, number)) for number in range(_STEPS)]
 
         def result(self) -> JsonObject:
             return {}
@@ -218,7 +219,7 @@ def main(arguments: list[str] | None = None) -> None:
     output = record.folder_of(arguments, "watchers")
     with tempfile.TemporaryDirectory(prefix="lifebuoy-bench-") as folder:
         figures = measure(Path(folder))
-    console = Console()
+    console = Console(width=110)
     show(figures, console)
     found = facts.look()
     console.print(found.words)

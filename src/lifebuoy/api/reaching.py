@@ -59,6 +59,7 @@ def reached(server: Server, who: Who, host: HostPath, uuid: UuidPath) -> Reached
         HostSilent, CannotConnect: its host cannot be reached.
     """
     try:
+        server.overview.require_answering(name_of(host))
         context = server.hosts.context(name_of(host))
         if who.sees(daemon_of(context.host), uuid):
             return Reached(context, host, uuid, own(context, uuid))

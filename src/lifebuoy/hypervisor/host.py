@@ -86,6 +86,15 @@ class Host:
         """Whether the connection stands, as far as is known without asking."""
         return self._link.alive
 
+    def ping(self) -> None:
+        """Have it answer.
+
+        Raises:
+            HostTrouble: it does not.
+        """
+        with translated("ask the host"):
+            self._link.conn.getLibVersion()
+
     @property
     def is_embedded(self) -> bool:
         """Whether the driver runs inside this process."""
