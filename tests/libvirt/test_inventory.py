@@ -16,6 +16,7 @@ from lifebuoy.errors import LifebuoyError
 from lifebuoy.hosts.fleet import Answer, Fleet, opener
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Domain, Host
+from lifebuoy.image import Catalogue
 from lifebuoy.model import InstanceState, RunState
 from lifebuoy.operations import asking
 from lifebuoy.operations.asking import Asker
@@ -52,6 +53,10 @@ class Hosts:
     @property
     def connected(self) -> int:
         return len(self.places)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        raise NotImplementedError
 
     def become(self, *places: Place) -> None:
         self._fleet.become(places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
+from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached, name_of
 from lifebuoy.api.state import Server
 from lifebuoy.model import InstanceState
@@ -43,8 +44,8 @@ def list_instances(
     sort: Annotated[
         str,
         Query(
-            max_length=20,
-            description="name, state, host or memory_mib; with a dash before it descending.",
+            pattern=f"^-?({'|'.join(listing.Order)})$",
+            description="What the list is sorted by; with a dash before it descending.",
         ),
     ] = "name",
     limit: Annotated[int, Query(ge=1, le=listing.PAGE_MAX)] = 100,
@@ -74,11 +75,15 @@ def list_instances(
     return written(models.Instances.model_validate(shape))
 
 
-@router.get(
-    "/instances/{host}/{uuid}",
-    **needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
-    response_model=models.Instance,
-)
+_SHOWS: Final[dict[str, Any]] = needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
+_TAG: Final = {"ETag": {"description": "Another one once something has changed.", **TEXT}}
+_SHOWS["responses"] |= {
+    HTTPStatus.OK.value: {"headers": _TAG},
+    HTTPStatus.NOT_MODIFIED.value: {"description": "Nothing has changed", "headers": _TAG},
+}
+
+
+@router.get("/instances/{host}/{uuid}", **_SHOWS, response_model=models.Instance)
 def show_instance(
     instance: Instance, if_none_match: Annotated[str | None, Header(max_length=2000)] = None
 ) -> Response:

@@ -28,6 +28,7 @@ _BACKLOG: Final = 512
 _THREADS: Final = 120
 #: Who watches holds one; more than the 1,024 that a process may have open where nobody says more.
 _DESCRIPTORS: Final = 16_384
+_MESSAGE_MAX: Final = 256 * 1024
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 
@@ -69,6 +70,9 @@ def run(
             # a proxy says from where a request comes; where there is none, anybody could
             proxy_headers=bool(origin),
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
+            # what consoles carry is small or compressed already
+            ws_per_message_deflate=False,
+            ws_max_size=_MESSAGE_MAX,
         )
         told(origin or f"http://{Listen(where.host, port)}")
         _Server(config, stopping).run([sock])

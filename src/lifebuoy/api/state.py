@@ -10,6 +10,9 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from lifebuoy.api.events import Hub
+from lifebuoy.console.pictures import Pictures
+from lifebuoy.console.seats import Seats
+from lifebuoy.console.tickets import Tickets
 from lifebuoy.operations.desk import Desk
 from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
@@ -33,6 +36,9 @@ class Serving:
     origin: str = ""
     names: frozenset[str] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    tickets: Tickets = field(default_factory=Tickets)
+    seats: Seats = field(default_factory=Seats)
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def database(self) -> Database:

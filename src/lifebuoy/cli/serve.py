@@ -99,6 +99,7 @@ def _serve(
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
     desk = Desk(opened.engine, worker)
+    opened.engine.reached = desk.checkups.reached
     overview = Overview(hosts, session.settings.host_timeout_s)
     opened.engine.about_to_end = overview.mark
     overview.start()

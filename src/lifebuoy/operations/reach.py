@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from lifebuoy.hosts.fleet import Answer
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
+from lifebuoy.image import Catalogue
 from lifebuoy.operations.context import Context
 
 T = TypeVar("T")
@@ -25,6 +26,10 @@ class Reach(Protocol):
     @property
     def connected(self) -> int:
         """How many are connected now."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The rescue images that there are for all of them."""
 
     def ask(
         self, question: Callable[[Host], T], names: Iterable[str] | None = None

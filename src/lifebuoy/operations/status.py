@@ -197,8 +197,12 @@ def rescue_status(context: Context, name: str) -> RescueStatus:
 
 def rescue_list(host: Host) -> list[InstanceSummary]:
     """The instances in rescue mode, on their way in and on their way out."""
-    outside = {InstanceState.STOPPED, InstanceState.RUNNING}
-    return [found for found in summaries(host) if found.state not in outside]
+    return [found for found in summaries(host) if is_in_rescue(found)]
+
+
+def is_in_rescue(found: InstanceSummary) -> bool:
+    """Whether it is in rescue mode, on its way in or on its way out."""
+    return found.state not in {InstanceState.STOPPED, InstanceState.RUNNING}
 
 
 def settle(host: Host, domain: Domain, stay: Stay) -> None:

@@ -13,9 +13,16 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, assets, errors, pages, signing
+from lifebuoy.web import acting, assets, checking, consoles, errors, pages, saving, signing
 
-PAGES: Final = (signing.router, pages.router, acting.router)
+PAGES: Final = (
+    signing.router,
+    pages.router,
+    acting.router,
+    checking.router,
+    consoles.router,
+    saving.router,
+)
 
 
 def make(serving: Serving) -> ASGIApp:
