@@ -102,9 +102,8 @@ def _acting(server: Server) -> Iterator[list[int]]:
     def work() -> None:
         with server.client() as client:
             while not stopping.is_set():
-                body: dict[str, str] | None = None if done[0] % 2 else {}
-                action = "start" if body is None else "stop"
-                made = client.post(f"{path}/{action}", json=body).json()["id"]
+                action = "start" if done[0] % 2 else "stop"
+                made = client.post(f"{path}/{action}", json={}).json()["id"]
                 while not client.get(f"/api/v1/operations/{made}").json()["finished"]:
                     time.sleep(0.02)
                 done[0] += 1

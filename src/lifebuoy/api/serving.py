@@ -25,10 +25,10 @@ from lifebuoy.settings.listening import Listen
 
 _LAST_ANSWERS_S: Final = 10
 _BACKLOG: Final = 512
+_MESSAGE_MAX: Final = 256 * 1024
 _THREADS: Final = 120
 #: Who watches holds one; more than the 1,024 that a process may have open where nobody says more.
 _DESCRIPTORS: Final = 16_384
-_MESSAGE_MAX: Final = 256 * 1024
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 

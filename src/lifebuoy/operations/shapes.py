@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lifebuoy.errors import LifebuoyError, StepFailed
@@ -195,7 +196,7 @@ def image(found: Image) -> Shape:
         "id": found.id,
         "name": found.name,
         "kind": found.kind,
-        "path": found.path,
+        "path": "" if found.path == Path() else found.path,
         "sha256": found.sha256,
         "size_bytes": found.size_bytes,
         "arch": found.arch,

@@ -13,7 +13,24 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, assets, checking, consoles, errors, pages, saving, signing
+from lifebuoy.web import (
+    accounts,
+    acting,
+    assets,
+    audit,
+    backups,
+    checking,
+    consoles,
+    errors,
+    hosts,
+    images,
+    operations,
+    own,
+    pages,
+    password,
+    saving,
+    signing,
+)
 
 PAGES: Final = (
     signing.router,
@@ -22,6 +39,14 @@ PAGES: Final = (
     checking.router,
     consoles.router,
     saving.router,
+    backups.router,
+    password.router,
+    operations.router,
+    audit.router,
+    hosts.router,
+    images.router,
+    accounts.router,
+    own.router,
 )
 
 

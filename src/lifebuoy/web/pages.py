@@ -26,6 +26,7 @@ OFFERED = (
     Action.START,
     Action.STOP,
     Action.REBOOT,
+    Action.BACKUP_CREATE,
     Action.ENTER_RESCUE,
     Action.EXIT_RESCUE,
 )
