@@ -106,8 +106,12 @@ class Session:
         found = server.find(ref, looking=looking)
         if looking and found.silent:
             _tell_silent(found.silent, found.host)
-        self._chosen = found.chosen
+        self.choose(found.chosen)
         return found
+
+    def choose(self, host: str) -> None:
+        """Address what this run works on by its host, too, from now on; empty: there is one."""
+        self._chosen = host
 
     def require_here(self, why: str = "", hint: str = "") -> None:
         """Pass if no server is asked: for what only this process can do.
