@@ -18,12 +18,14 @@ from lifebuoy.api.state import Server
 from lifebuoy.errors import BadInput, LifebuoyError
 from lifebuoy.model import Action, ChangePolicy, InstanceState, StopMode
 from lifebuoy.operations import backup_within, history
+from lifebuoy.operations.history import Account
 from lifebuoy.operations.leave import LeaveRequest
 from lifebuoy.operations.plan import EnterRequest
 from lifebuoy.operations.power import StopRequest
 from lifebuoy.operations.status import details, require_allowed
 from lifebuoy.policy import PASSWORD_MAX, PASSWORD_MIN, PASSWORD_SPECIAL
 from lifebuoy.store.records import Record
+from lifebuoy.web.language import chosen
 from lifebuoy.web.render import go, page, text
 
 router = APIRouter(include_in_schema=False)
@@ -156,14 +158,17 @@ def cancel(
 async def watch(request: Request, server: Server, found: Operation) -> Response:
     """The steps of an operation at every change, as parts of a page; ``end`` once it has ended."""
 
+    def steps(account: Account) -> str:
+        return event("steps", text(request, "steps.html", account=account))
+
     async def stream() -> AsyncIterator[str]:
         ended = False
-        async for account in server.hub.watch(found.record.id):
-            if account is None:
+        async for news in server.hub.watch(found.record.id):
+            if news is None:
                 yield STILL_HERE
             else:
-                ended = account.record.is_finished
-                yield event("steps", text(request, "steps.html", account=account))
+                ended = news.account.record.is_finished
+                yield news.text(f"steps in {chosen(request)}", steps)
         if ended:
             yield event("end", "-")
 
