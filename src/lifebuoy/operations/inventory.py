@@ -81,7 +81,7 @@ class Inventory:
         self._whole_due = 0.0
         #: since when the host owes an answer; None while it is not asked
         self._asked_since: float | None = None
-        self._heard_at = 0.0
+        self._heard_at = self._lost_at = 0.0
         self._is_waited_for = False
         self._stopping = False
         self._thread = BackgroundThread(self._run, name=f"inventory-{place.name}")
@@ -168,7 +168,7 @@ class Inventory:
             try:
                 self._turn()
             except LifebuoyError as error:
-                if self._host is not None and not self._host.alive:
+                if self._is_newly_lost():
                     continue  # perhaps it is back at once
                 self._failed(error)
             except Exception as error:
@@ -272,6 +272,13 @@ class Inventory:
     def _asked(self) -> None:
         with self._changed:
             self._asked_since = time.monotonic()
+
+    def _is_newly_lost(self) -> bool:
+        """Whether the connection broke just now, and did not a moment ago, too."""
+        if self._host is None or self._host.alive:
+            return False
+        before, self._lost_at = self._lost_at, time.monotonic()
+        return self._lost_at - before >= _AGAIN_S
 
     def _failed(self, error: LifebuoyError) -> None:
         """Nothing is known until all was read anew."""
