@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from lifebuoy.api.events import Hub
-from lifebuoy.api.state import Serving
+from lifebuoy.api.state import Serving, Signing
 from lifebuoy.errors import HostTrouble
 from lifebuoy.operations import history
 from lifebuoy.operations.desk import Desk
@@ -30,6 +30,7 @@ def run(
     origin: str,
     desk: Desk,
     hosts: Reach,
+    signing: Signing,
     stopping: threading.Event,
     make: Callable[[Serving], ASGIApp],
     told: Callable[[str], None],
@@ -47,6 +48,7 @@ def run(
             desk=desk,
             hosts=hosts,
             hub=Hub(lambda id_: history.account(desk.database, id_), stopping),
+            signing=signing,
             origin=origin,
             names=names(where, origin),
             stopping=stopping,

@@ -9,12 +9,22 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from lifebuoy.accounts.model import Role
+from lifebuoy.accounts.vault import Vault
 from lifebuoy.api.events import Hub
 from lifebuoy.operations.desk import Desk
 from lifebuoy.operations.reach import Reach
 from lifebuoy.store import Database
 
 API: Final = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How people sign in: what seals their secrets, and which roles must have a second factor."""
+
+    vault: Vault
+    required: frozenset[Role] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class Serving:
     desk: Desk
     hosts: Reach
     hub: Hub
+    signing: Signing
     origin: str = ""
     names: frozenset[str] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -125,6 +125,20 @@ def password(
         _tell(made_up)
 
 
+@app.command("totp-reset", epilog="Example:\n\n$ lifebuoy account totp-reset ben")
+def totp_reset(context: typer.Context, name: Name, json: options.Json = False) -> None:
+    """Take the second factor from an account that has lost it; its browsers must sign in again.
+
+    Its password is asked for as before; whoever may have taken the password needs another one
+    (lifebuoy account password).
+    """
+    from lifebuoy.accounts import second_factor
+
+    second_factor.reset(durable.database(of(context)), name, by=durable.who(os.environ))
+    words = f"'{name}' signs in with its password alone until it sets another second factor up."
+    _done(name, "totp-reset", words, as_json=json)
+
+
 @app.command("grant", epilog="Example:\n\n$ lifebuoy account grant ben web1")
 def grant(
     context: typer.Context, name: Name, instance: options.Name, json: options.Json = False

@@ -18,6 +18,7 @@ from lifebuoy.cli.worker import worker_name
 from lifebuoy.interruption import BackgroundThread
 
 if TYPE_CHECKING:
+    from lifebuoy.api.state import Signing
     from lifebuoy.operations.serving import Served
     from lifebuoy.settings.listening import Listen
     from lifebuoy.store.audit import Entry
@@ -95,6 +96,7 @@ def _serve(
     from lifebuoy.operations.serving import Worker
     from lifebuoy.web.app import make
 
+    signing = _signing(session)
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
     desk = Desk(opened.engine, worker)
@@ -121,7 +123,8 @@ def _serve(
     # uvicorn raises the signal that ended it once more when it has ended: here it ends nothing
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
-        serving.run(where, session.settings.server.origin, desk, hosts, stopping, make, told)
+        origin = session.settings.server.origin
+        serving.run(where, origin, desk, hosts, signing, stopping, make, told)
     finally:
         stopping.set()
         thread.join()
@@ -130,6 +133,17 @@ def _serve(
         _log.info("ended")
     if broken:
         raise broken[0]
+
+
+def _signing(session: Session) -> Signing:
+    """How people sign in; before anything is begun, as its settings may be wrong."""
+    from lifebuoy.accounts import vault
+    from lifebuoy.accounts.model import Role
+    from lifebuoy.api.state import Signing
+
+    server = session.settings.server
+    key_file = server.key_file or session.state_dir / vault.FILE
+    return Signing(vault.open_vault(key_file), frozenset(map(Role, server.second_factor)))
 
 
 def _operation(served: Served) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -83,6 +83,28 @@ class ServerModel(BaseModel):
         description="The address at which browsers see it where a proxy stands before it, such as "
         "https://rescue.example; with https, cookies are sent over that alone.",
     )
+    key_file: Annotated[Path | None, Field(strict=False)] = Field(
+        default=None,
+        description="The file of the key that seals the secrets of second factors (mode 0600); "
+        "else one of this user's. It is made where there is none. Servers that share a database "
+        "share it.",
+        examples=["/etc/lifebuoy/server.key"],
+    )
+    second_factor: list[Literal["admin", "operator", "owner"]] = Field(
+        default=[],
+        description="Roles whose accounts must have a second factor to sign in with a password; "
+        "the others may.",
+        examples=[["admin"]],
+    )
+
+    def values(self) -> Server:
+        """The same as the rest of the program takes it."""
+        return Server(
+            self.listen,
+            self.origin,
+            self.key_file.expanduser() if self.key_file else None,
+            frozenset(self.second_factor),
+        )
 
 
 class SettingsModel(BaseSettings):
@@ -168,7 +190,7 @@ class SettingsModel(BaseSettings):
             pool=self.pool,
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
-            server=Server(self.server.listen, self.server.origin),
+            server=self.server.values(),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())

@@ -89,7 +89,7 @@ def _default(field: FieldInfo) -> str:
         return " Required."
     if isinstance(value, BaseModel):
         return ""
-    return "" if value in (None, "", {}) else f" Default: {json.dumps(value)}."
+    return "" if value in (None, "", {}, []) else f" Default: {json.dumps(value)}."
 
 
 def _variable(name: str, prefix: str) -> str:

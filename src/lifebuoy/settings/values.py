@@ -15,10 +15,16 @@ HOST_TIMEOUT_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``."""
+    """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``.
+
+    ``key_file`` holds the key that seals secrets, None for one in the state folder; accounts of
+    the roles ``second_factor`` must have one.
+    """
 
     listen: str = LISTEN
     origin: str = ""
+    key_file: Path | None = None
+    second_factor: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

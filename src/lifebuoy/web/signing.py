@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
 
-from lifebuoy.accounts import sessions
+from lifebuoy.accounts import entering, sessions
+from lifebuoy.accounts.entering import Missing
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import problems
 from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
 from lifebuoy.api.state import Server
 from lifebuoy.errors import NotSignedIn, TooManyTries
 from lifebuoy.web import language
+from lifebuoy.web.cookies import address_of, keep_half, keep_session
 from lifebuoy.web.language import Language
 from lifebuoy.web.render import go, is_ours, page
 
@@ -37,24 +40,18 @@ def sign_in(
 ) -> Response:
     """Sign in, and go on to where somebody wanted to go."""
     require_same_origin(request, server)
-    address = request.client.host if request.client else ""
+    address, required = address_of(request), server.signing.required
     try:
-        token = sessions.sign_in(server.database, name, password, address)
+        entered = entering.sign_in(server.database, name, password, address, required)
     except (NotSignedIn, TooManyTries) as error:
         status = problems.status_of(error)
         shown = page(request, "login.html", status=status, next=next, name=name, error=error)
         shown.headers.update(problems.headers_of(error) if status != 401 else {})
         return shown
-    answer = go(request, next if is_ours(next) else "/")
-    answer.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(sessions.LIFE.total_seconds()),
-        secure=server.is_secure,
-        httponly=True,
-        samesite="lax",
-    )
-    return answer
+    where = next if is_ours(next) else "/"
+    if entered.missing is not Missing.NOTHING:
+        return keep_half(server, go(request, f"/login/code?next={quote(where)}"), entered.token)
+    return keep_session(server, go(request, where), entered.token)
 
 
 @router.post("/logout", **needs(Permission.READ))

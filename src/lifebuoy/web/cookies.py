@@ -1,0 +1,47 @@
+"""The cookies of signing in: of a session, and of one that has shown the password alone."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from fastapi import Request, Response
+
+from lifebuoy.accounts import entering, sessions
+from lifebuoy.api.authorisation import COOKIE
+from lifebuoy.api.state import Serving
+
+HALF: Final = "lifebuoy_half"
+_HALF_PATH: Final = "/login"
+R = TypeVar("R", bound=Response)
+
+
+def keep_session(server: Serving, answer: R, token: str) -> R:
+    """The browser keeps the session; a new one at each sign-in, whatever it had before."""
+    life_s = int(sessions.LIFE.total_seconds())
+    answer.set_cookie(COOKIE, token, life_s, secure=server.is_secure, httponly=True, samesite="lax")
+    return answer
+
+
+def keep_half(server: Serving, answer: R, token: str) -> R:
+    """The browser keeps what it has shown, for the page that asks for the rest."""
+    answer.set_cookie(
+        HALF,
+        token,
+        int(entering.HALF.total_seconds()),
+        path=_HALF_PATH,
+        secure=server.is_secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+def forget_half(answer: R) -> R:
+    """The browser forgets it."""
+    answer.delete_cookie(HALF, path=_HALF_PATH)
+    return answer
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, for the record and for slowing down."""
+    return request.client.host if request.client else ""
