@@ -192,6 +192,13 @@ class CodeRefused(NotSignedIn):
     code = "code-refused"
 
 
+class ProviderTrouble(LifebuoyError):
+    """The OpenID provider does not answer, or not as one should."""
+
+    code = "provider-trouble"
+    exit_status = 6
+
+
 class VaultClosed(LifebuoyError):
     """Something was sealed with another key than this server's; its text tells nothing of it."""
 

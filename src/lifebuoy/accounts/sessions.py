@@ -64,6 +64,12 @@ def begin(connection: sa.Connection, account: Account, how: str) -> str:
     return token
 
 
+def refused(database: Database, how: str) -> None:
+    """Note that somebody was not let in."""
+    with database.writing() as connection:
+        _note(connection, Happening.SIGN_IN_REFUSED, None, how)
+
+
 def identify(database: Database, token: str) -> Identity | None:
     """Whose session it is; None if it is none, or has ended."""
     now = datetime.now(UTC)

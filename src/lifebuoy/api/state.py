@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from lifebuoy.accounts.model import Role
+from lifebuoy.accounts.provider import Provider
 from lifebuoy.accounts.vault import Vault
 from lifebuoy.api.events import Hub
 from lifebuoy.operations.desk import Desk
@@ -21,10 +22,12 @@ API: Final = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """How people sign in: what seals their secrets, and which roles must have a second factor."""
+    """How people sign in: what seals their secrets, and which roles must have a second factor;
+    the OpenID provider, where there is one."""
 
     vault: Vault
     required: frozenset[Role] = frozenset()
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)

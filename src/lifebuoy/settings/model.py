@@ -17,6 +17,7 @@ from lifebuoy.errors import BadInput
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.settings.listening import LISTEN, listen_of, require_origin
+from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.values import HOST_TIMEOUT_S, Server, Settings
 
 PREFIX: Final = "LIFEBUOY_"
@@ -176,6 +177,10 @@ class SettingsModel(BaseSettings):
         default=ServerModel(),
         description="The server, a table: [server].",
     )
+    openid: OpenIdModel = Field(
+        default=OpenIdModel(),
+        description="An OpenID provider to sign in at beside passwords, a table: [openid].",
+    )
     hosts: dict[HostName, HostModel] = Field(
         default={},
         description="The hosts, a table each: [hosts.NAME].",
@@ -191,6 +196,7 @@ class SettingsModel(BaseSettings):
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
             server=self.server.values(),
+            openid=self.openid.values(),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
+from lifebuoy.settings.openid import OpenIdModel
 
 _HEAD: Final = """# Settings
 
@@ -52,7 +53,8 @@ object of JSON. What file and environment say of hosts is put together.
 
 ## Secrets
 
-The only setting that may hold one is `database`. Better keep its password out of it: PostgreSQL's
+Two settings may hold one: `openid.client_secret`, for which a file or the variable is better, and
+`database`. Better keep its password out of it: PostgreSQL's
 own `~/.pgpass` or PGPASSFILE serve (mode 0600). A file with a password in it should be its user's
 alone: `chmod 0600`, as `lifebuoy host add` makes it. `lifebuoy config show` shows no password, and
 no log, error or record holds the URL with it. URIs of hosts with a password are refused.
@@ -72,6 +74,8 @@ def page() -> str:
         *(_lines(SettingsModel.model_fields, "")),
         "\n## Keys of the server: `[server]`\n",
         *(_lines(ServerModel.model_fields, "server.")),
+        "\n## Keys of an OpenID provider: `[openid]`\n",
+        *(_lines(OpenIdModel.model_fields, "openid.")),
         "\n## Keys of a host: `[hosts.NAME]`\n",
         *(_lines(HostModel.model_fields, "hosts.NAME.")),
     ]

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 from pydantic_settings.sources.utils import parse_env_vars
 
 from lifebuoy.errors import BadInput
 from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
+from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.values import Found, Origin
 
 _Tree = Mapping[str, Any]
 _DEFAULT: Final = "default"
+#: Those with fixed keys.
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {"server": ServerModel, "openid": OpenIdModel}
 #: How alike two names are of which one is the other misspelt.
 _MISSPELT: Final = 0.9
 
@@ -118,11 +121,15 @@ def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ..
                 yield ("hosts", host, "uri"), value[host].uri
                 if value[host].pool:
                     yield ("hosts", host, "pool"), value[host].pool
-        elif name == "server":
-            for key in ServerModel.model_fields:
-                yield ("server", key), getattr(value, key)
+        elif name in _TABLES:
+            for key in _TABLES[name].model_fields:
+                yield (name, key), _shown(key, getattr(value, key))
         else:
             yield (name,), masked(value) if name == "database" else value
+
+
+def _shown(key: str, value: Any) -> Any:
+    return "***" if key == "client_secret" and value else value
 
 
 def _merged(below: _Tree, above: _Tree) -> dict[str, Any]:
@@ -155,7 +162,7 @@ def _refusal(error: ValidationError, said: Sources) -> BadInput:
 
 
 def _near(key: tuple[str, ...]) -> str:
-    table = HostModel if key[0] == "hosts" else ServerModel
+    table = _TABLES.get(key[0], HostModel)
     known = list(SettingsModel.model_fields if len(key) == 1 else table.model_fields)
     near = difflib.get_close_matches(key[-1], known, n=1)
     return f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,25 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenId:
+    """An OpenID provider to sign in at; ``settings/openid.py`` says what each means. There is none
+    where ``issuer`` is empty."""
+
+    issuer: str = ""
+    title: str = "OpenID"
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    client_secret_file: Path | None = None
+    ca_file: Path | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    name_claim: str = "preferred_username"
+    role_claim: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings with their defaults; ``settings/model.py`` says what each means."""
 
@@ -38,6 +58,7 @@ class Settings:
     host_timeout_s: float = HOST_TIMEOUT_S
     retention: Retention = USUAL
     server: Server = Server()
+    openid: OpenId = OpenId()
     hosts: tuple[Place, ...] = ()
 
 

@@ -15,9 +15,9 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, errors, pages, signing, totp
+from lifebuoy.web import acting, errors, openid, pages, signing, totp
 
-PAGES: Final = (signing.router, totp.router, pages.router, acting.router)
+PAGES: Final = (signing.router, totp.router, openid.router, pages.router, acting.router)
 _HERE: Final = Path(__file__).parent
 
 

@@ -12,8 +12,8 @@ from lifebuoy.accounts.entering import Missing
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import problems
 from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
-from lifebuoy.api.state import Server
-from lifebuoy.errors import NotSignedIn, TooManyTries
+from lifebuoy.api.state import Server, Serving
+from lifebuoy.errors import LifebuoyError, NotSignedIn, TooManyTries
 from lifebuoy.web import language
 from lifebuoy.web.cookies import address_of, keep_half, keep_session
 from lifebuoy.web.language import Language
@@ -25,9 +25,9 @@ _YEAR_S = 31_536_000
 
 
 @router.get("/login", **needs(None))
-def login(request: Request, next: str = "/") -> Response:
-    """The page to sign in at."""
-    return page(request, "login.html", next=next, name="", error=None)
+def login(request: Request, server: Server, next: str = "/", out: bool = False) -> Response:
+    """The page to sign in at; ``out`` where somebody has just signed out."""
+    return login_page(request, server, next=next, out=out)
 
 
 @router.post("/login", **needs(None))
@@ -44,10 +44,7 @@ def sign_in(
     try:
         entered = entering.sign_in(server.database, name, password, address, required)
     except (NotSignedIn, TooManyTries) as error:
-        status = problems.status_of(error)
-        shown = page(request, "login.html", status=status, next=next, name=name, error=error)
-        shown.headers.update(problems.headers_of(error) if status != 401 else {})
-        return shown
+        return login_page(request, server, next=next, name=name, error=error)
     where = next if is_ours(next) else "/"
     if entered.missing is not Missing.NOTHING:
         return keep_half(server, go(request, f"/login/code?next={quote(where)}"), entered.token)
@@ -58,7 +55,7 @@ def sign_in(
 def sign_out(request: Request, server: Server, _who: Who) -> Response:
     """End the session."""
     sessions.sign_out(server.database, request.cookies.get(COOKIE, ""))
-    answer = go(request, "/login")
+    answer = go(request, "/login?out=true" if server.signing.provider else "/login")
     answer.delete_cookie(COOKIE)
     return answer
 
@@ -77,3 +74,23 @@ def choose_language(
         language.COOKIE, to.value, max_age=_YEAR_S, secure=server.is_secure, samesite="lax"
     )
     return answer
+
+
+def login_page(
+    request: Request,
+    server: Serving,
+    *,
+    next: str,
+    name: str = "",
+    error: LifebuoyError | None = None,
+    out: bool = False,
+) -> Response:
+    """The page to sign in at, with what was wrong."""
+    provider = server.signing.provider
+    title = provider.title if provider else ""
+    shown = page(request, "login.html", provider=title, next=next, name=name, error=error, out=out)
+    if error is not None:
+        shown.status_code = problems.status_of(error)
+        waits = problems.headers_of(error).items()
+        shown.headers.update({name: value for name, value in waits if name == "Retry-After"})
+    return shown
