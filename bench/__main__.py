@@ -15,7 +15,16 @@ from typing import Final
 from bench import record
 
 #: A module of this package each; what they measure is in docs/benchmarks.md.
-SUBJECTS: Final = ("rescue", "operations", "hosts", "backup", "doctor")
+SUBJECTS: Final = (
+    "rescue",
+    "operations",
+    "hosts",
+    "backup",
+    "doctor",
+    "server",
+    "watchers",
+    "paint",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

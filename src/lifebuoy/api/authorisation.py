@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from lifebuoy.accounts import keys, sessions
 from lifebuoy.accounts.model import Identity, Permission
 from lifebuoy.accounts.secret import is_same
+from lifebuoy.accounts.standing import Proof, ProofKind, identity
 from lifebuoy.api.problems import documented
 from lifebuoy.api.state import Serving, serving
 from lifebuoy.errors import Forbidden, NotSignedIn
@@ -78,7 +80,34 @@ async def identified(request: Request) -> Identity:
 Who = Annotated[Identity, Depends(identified)]
 
 
-def require_same_origin(request: Request, server: Serving) -> None:
+async def identified_socket(socket: HTTPConnection, server: Serving) -> tuple[Identity, Proof]:
+    """Whose WebSocket it is, and by what. Browsers let any page open one and send our cookie with
+    it, so the page that did must be named, and be ours.
+
+    Raises:
+        NotSignedIn: nobody's.
+        Forbidden: it comes from a page elsewhere.
+    """
+    require_same_origin(socket, server)
+    proof = proof_of(socket)
+    if COOKIE in socket.cookies and "origin" not in socket.headers:
+        raise Forbidden("a browser says which page opens a WebSocket, and this one does not")
+    found = await run_in_threadpool(identity, server.database, proof)
+    if found is None:
+        raise NotSignedIn("sign in first", safe="")
+    socket.scope["lifebuoy.account"] = found.account.name
+    return found, proof
+
+
+def proof_of(connection: HTTPConnection) -> Proof:
+    """What somebody shows: an API key, else a cookie. Not whether that is worth something."""
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        return Proof.of(ProofKind.KEY, key.strip())
+    return Proof.of(ProofKind.SESSION, connection.cookies.get(COOKIE, ""))
+
+
+def require_same_origin(request: HTTPConnection, server: Serving) -> None:
     """Pass if a browser says that a page of ours has sent this, or no browser has.
 
     Raises:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.encoders import jsonable_encoder
 from fastapi.responses import StreamingResponse
 
 from lifebuoy.accounts.model import Permission
@@ -17,6 +16,7 @@ from lifebuoy.api.reaching import Operation
 from lifebuoy.api.state import Server
 from lifebuoy.operations import history, shapes
 from lifebuoy.operations.history import Account
+from lifebuoy.store import Outcome
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 
@@ -36,13 +36,32 @@ def list_operations(
     server: Server,
     who: Who,
     instance: Annotated[
-        str | None, Query(max_length=200, description="Only of this instance: name or UUID.")
+        str, Query(max_length=200, description="Only of this instance: name or UUID.")
+    ] = "",
+    kind: Annotated[str, Query(max_length=64, description="Only of this kind.")] = "",
+    outcome: Annotated[
+        list[Outcome | Literal["none"]] | None,
+        Query(description="Only those that ended so; `none`: that have not ended."),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 30,
+    cursor: Annotated[
+        str, Query(max_length=2000, description="The `next` of the page before.")
+    ] = "",
 ) -> models.Operations:
     """The newest operations on the instances that the caller may see."""
-    found = history.latest(server.database, limit=limit, instance=instance, instances=who.instances)
-    shape = {"operations": [shapes.operation(record) for record in found]}
+    query = history.Query(
+        instance=instance,
+        instances=who.instances,
+        kind=kind,
+        outcomes=None if outcome is None else {None if one == "none" else one for one in outcome},
+        limit=limit,
+        cursor=cursor,
+    )
+    found = history.page(server.database, query)
+    shape = {
+        "operations": [shapes.operation(record) for record in found.records],
+        "next": found.next,
+    }
     return models.Operations.model_validate(shape)
 
 
@@ -70,12 +89,8 @@ async def watch_operation(server: Server, found: Operation) -> StreamingResponse
     it as JSON, until it has ended: then comes `end`."""
 
     async def stream() -> AsyncIterator[str]:
-        async for account in server.hub.watch(found.record.id):
-            yield (
-                ": still here\n\n"
-                if account is None
-                else event("operation", tell(account).model_dump_json())
-            )
+        async for news in server.hub.watch(found.record.id):
+            yield STILL_HERE if news is None else news.text("operation", _told)
         yield event("end", "{}")
 
     return StreamingResponse(stream(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
@@ -87,6 +102,10 @@ def event(name: str, data: str) -> str:
     return f"event: {name}\n{lines}\n"
 
 
+def _told(found: Account) -> str:
+    return event("operation", tell(found).model_dump_json())
+
+
 def tell(found: Account) -> models.Operation:
     """An operation with its steps, as it is told."""
-    return models.Operation.model_validate(jsonable_encoder(shapes.account(found)))
+    return models.Operation.model_validate(shapes.account(found), from_attributes=True)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import Match
 
 from lifebuoy.errors import (
@@ -94,12 +95,12 @@ def headers_of(error: LifebuoyError) -> dict[str, str]:
     return {"Retry-After": str(_BUSY_S)} if isinstance(error, Busy) else {}
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(request: HTTPConnection) -> str:
     """What the log calls a request; ``passing`` gives it."""
     return str(request.scope.get("lifebuoy.request_id", ""))
 
 
-def answer(request: Request, error: LifebuoyError, **more: Any) -> JSONResponse:
+def answer(request: HTTPConnection, error: LifebuoyError, **more: Any) -> JSONResponse:
     """The answer for an error of ours."""
     status = status_of(error)
     if isinstance(error, StepFailed):

@@ -13,7 +13,11 @@ from lifebuoy.accounts.model import Role
 from lifebuoy.accounts.provider import Provider
 from lifebuoy.accounts.vault import Vault
 from lifebuoy.api.events import Hub
+from lifebuoy.console.pictures import Pictures
+from lifebuoy.console.seats import Seats
+from lifebuoy.console.tickets import Tickets
 from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
 from lifebuoy.store import Database
 
@@ -40,11 +44,15 @@ class Serving:
 
     desk: Desk
     hosts: Reach
+    overview: Overview
     hub: Hub
     signing: Signing
     origin: str = ""
     names: frozenset[str] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    tickets: Tickets = field(default_factory=Tickets)
+    seats: Seats = field(default_factory=Seats)
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def database(self) -> Database:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lifebuoy.cli import columns, durable, options, output
 from lifebuoy.cli.session import of
-from lifebuoy.errors import BadInput
+
+if TYPE_CHECKING:
+    from lifebuoy.store.audit import Entry
 
 
 def register(app: typer.Typer) -> None:
@@ -42,41 +44,36 @@ def audit(
 
     Lines are only ever added: the database refuses to change or remove one.
     """
+    from lifebuoy.operations.audit_log import time_of
     from lifebuoy.store import audit as log
 
     session = of(context)
-    begin = _time(since)
+    begin = time_of(since)
     instance = session.plain(name) if name else None
+    if server := session.server:
+        from lifebuoy.client import tables
+
+        _print(tables.audit(server, begin, instance or ""), as_json=json)
+        return
     with durable.database(session).reading() as connection:
-        entries = log.entries(connection, since=begin, instance=instance)
-        if json:
-            for entry in entries:
-                sys.stdout.write(output.json_line(entry))
-            return
-        columns.show(
-            ("TIME", "WHO", "EVENT", "OPERATION", "HOST", "INSTANCE", "OUTCOME", "DETAIL"),
-            [
-                (
-                    *(entry.time[:19] + "Z", entry.who, entry.event),
-                    f"{entry.kind} {entry.operation}".strip(),
-                    *(entry.host, entry.name),
-                    " ".join(word for word in (entry.outcome, entry.code) if word),
-                    entry.detail,
-                )
-                for entry in entries
-            ],
-        )
+        _print(log.entries(connection, since=begin, instance=instance), as_json=json)
 
 
-def _time(since: str) -> str:
-    """The time as the log has it, in UTC; empty for none."""
-    if not since:
-        return ""
-    try:
-        given = datetime.fromisoformat(since)
-    except ValueError:
-        raise BadInput(
-            f"'{since}' is no time", hint="for example 2026-01-31 or 2026-01-31T12:00:00Z"
-        ) from None
-    zoned = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
-    return zoned.strftime("%Y-%m-%dT%H:%M:%S")
+def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
+    if as_json:
+        for entry in entries:
+            sys.stdout.write(output.json_line(entry))
+        return
+    columns.show(
+        ("TIME", "WHO", "EVENT", "OPERATION", "HOST", "INSTANCE", "OUTCOME", "DETAIL"),
+        [
+            (
+                *(entry.time[:19] + "Z", entry.who, entry.event),
+                f"{entry.kind} {entry.operation}".strip(),
+                *(entry.host, entry.name),
+                " ".join(word for word in (entry.outcome, entry.code) if word),
+                entry.detail,
+            )
+            for entry in entries
+        ],
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifebuoy.backup.book import ChangeKind
-from lifebuoy.cli import ask, columns, durable, options, output
+from lifebuoy.cli import ask, backups_there, columns, durable, options, output, there
 from lifebuoy.cli.backup_point import PointId, at_id, at_point, instance_of
-from lifebuoy.cli.backup_words import done, size, unfinished_deletion
+from lifebuoy.cli.backup_words import done, unfinished_deletion
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import HostSilent, PointNotFound, Refused
 from lifebuoy.hosts.fleet import Fleet
-from lifebuoy.operations import backup_delete, backup_list, backup_restore
+from lifebuoy.measures import size
+from lifebuoy.operations import backup_delete, backup_list, backup_restore, shapes
 from lifebuoy.operations.backup_delete import Deletion
 from lifebuoy.operations.backup_site import Site
 from lifebuoy.operations.context import Context
@@ -58,15 +60,20 @@ def restore(context: typer.Context, id: PointId, json: options.Json = False) -> 
     before is kept: lifebuoy backup undo brings it back.
     """
     session = of(context)
-    with at_point(session, id) as (found, book, point):
-        domain = instance_of(found, book)
-        name = domain.name
-        asked = asdict(backup_restore.RestoreRequest(point.id))
-        done(session, found, backup_restore.RESTORE, name, asked, silent=json)
+    if server := session.server:
+        at = backups_there.Point.named(session, server, id, as_json=json)
+        at.restore()
+        name, full = at.name, at.id
+    else:
+        with at_point(session, id) as (found, book, point):
+            domain = instance_of(found, book)
+            name, full = domain.name, point.id
+            asked = asdict(backup_restore.RestoreRequest(full))
+            done(session, found, backup_restore.RESTORE, name, asked, silent=json)
     if json:
-        output.print_json({"instance": name, "action": "restore", "id": point.id})
+        output.print_json({"instance": name, "action": "restore", "id": full})
         return
-    output.say(f"'{name}' is as it was at backup point {point.id}.")
+    output.say(f"'{name}' is as it was at backup point {full}.")
     output.note(f"Undo it: {session.command('backup', 'undo', session.address(name))}")
 
 
@@ -77,9 +84,14 @@ def undo(context: typer.Context, name: options.Name, json: options.Json = False)
     this is undone in turn; deleting the point that was gone back to gives it up.
     """
     session = of(context)
-    with session.instance(name) as (found, name):
-        asked = asdict(backup_restore.RestoreRequest())
-        done(session, found, backup_restore.UNDO, name, asked, silent=json)
+    if server := session.server:
+        at = there.Instance.named(session, server, name, as_json=json)
+        at.act("backups/undo", queue=False)
+        name = at.name
+    else:
+        with session.instance(name) as (found, name):
+            asked = asdict(backup_restore.RestoreRequest())
+            done(session, found, backup_restore.UNDO, name, asked, silent=json)
     if json:
         output.print_json({"instance": name, "action": "undo"})
         return
@@ -104,6 +116,15 @@ def delete(
     it was before the first one.
     """
     session = of(context)
+    if server := session.server:
+        at = backups_there.Point.named(session, server, id, as_json=json)
+        if only_show:
+            _show(at.deletion(), at.name, at.id, as_json=json)
+            return
+        if not yes:
+            _require_agreed(at.deletion, at.name, at.id, as_json=json)
+        _tell(session, at.name, "delete", at.delete(later=later), at.id, as_json=json)
+        return
     if not only_show and _go_on(session, id, later, as_json=json):
         return
     try:
@@ -124,10 +145,8 @@ def _delete(
         if only_show:
             _show(plan, name, point.id, as_json=as_json)
             return
-        if ask_first and not as_json and output.interactive():
-            _print(plan)
-            if not ask.agreed(f"Delete backup point {point.id} of '{name}' for good?"):
-                raise typer.Abort
+        if ask_first:
+            _require_agreed(lambda: plan, name, point.id, as_json=as_json)
         asked = asdict(backup_delete.DeleteRequest((point.id,), later))
         try:
             operation = done(session, found, backup_delete.DELETE, name, asked, silent=as_json)
@@ -135,6 +154,15 @@ def _delete(
         except PointNotFound:
             left = 0  # one that was cut off came first, and has deleted it
     _tell(session, name, "delete", left, point.id, as_json=as_json)
+
+
+def _require_agreed(plan: Callable[[], Deletion], name: str, id: str, *, as_json: bool) -> None:
+    """Show what it would do and ask, where there is somebody to be asked."""
+    if as_json or not output.interactive():
+        return
+    _print(plan())
+    if not ask.agreed(f"Delete backup point {id} of '{name}' for good?"):
+        raise typer.Abort
 
 
 def _go_on(session: Session, ref: str, later: bool, *, as_json: bool) -> bool:
@@ -159,6 +187,11 @@ def tidy(
 ) -> None:
     """Go on with merging that was cut off, or was left until the instance is stopped."""
     session = of(context)
+    if server := session.server:
+        at = there.Instance.named(session, server, name, as_json=json)
+        reached = at.act("backups/tidy", {"later": later}, queue=False)
+        _tell(session, at.name, "tidy", int((reached or {}).get("left", 0)), "", as_json=json)
+        return
     with session.instance(name) as (found, name):
         uuid = found.host.domain(name).uuid
         if not backup_list.listing(found.host, uuid):
@@ -213,16 +246,7 @@ def _tell(session: Session, name: str, action: str, left: int, id: str, *, as_js
 
 def _show(plan: Deletion, name: str, id: str, *, as_json: bool) -> None:
     if as_json:
-        output.print_json(
-            {
-                "dry_run": True,
-                "instance": name,
-                "id": id,
-                "merges": plan.merges,
-                "loses_undo": plan.loses_undo,
-                "definition_as_before": plan.definition_as_before,
-            }
-        )
+        output.print_json(shapes.deletion(name, id, plan))
         return
     _print(plan)
     output.note("Nothing was changed.")

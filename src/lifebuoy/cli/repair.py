@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
-from lifebuoy.cli import ask, boot_chain, durable, options, output, progress, repair_sources
+from lifebuoy.cli import (
+    ask,
+    boot_chain,
+    durable,
+    options,
+    output,
+    progress,
+    repair_sources,
+    repair_there,
+)
 from lifebuoy.cli.backup_words import done
 from lifebuoy.cli.doctor import Timeout, look
 from lifebuoy.cli.operations import queued, tell_waiting
 from lifebuoy.cli.session import Session, of
-from lifebuoy.doctor.report import Finding, Plan, Report, Risk
+from lifebuoy.doctor.report import Plan, Report
 from lifebuoy.errors import BadInput
-from lifebuoy.model import Action
+from lifebuoy.operations import doctor_shapes
 from lifebuoy.operations import repair as operation
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.operation import JsonObject
 from lifebuoy.operations.repair import Repaired, RepairRequest, Secret, UndoRequest
 from lifebuoy.operations.supplying import NOTHING, Brought
 from lifebuoy.rescue import packages
@@ -111,6 +120,19 @@ def repair(
     brought = Brought.of(supply) if supply else NOTHING
     request = RepairRequest(_ids(only or []), timeout, 2 * timeout, brought, offline, encrypted)
     secret = Secret(ask.passphrase_given(prompt=passphrase, file=passphrase_file))
+    if server := session.server:
+        if supply:
+            session.require_here("packages are brought to the host by the process that repairs")
+        at = repair_there.Repairs.named(session, server, name, request, secret, as_json=json)
+        if undo:
+            _tell_undone(at.name, at.undo(queue=queue), as_json=json)
+        elif only_show:
+            _tell_plan(at.name, *at.plan(), request, None, as_json=json)
+        elif (
+            queue or yes or json or not output.interactive() or _agreed(at.look(), at.name, request)
+        ):
+            _tell(session, at.name, at.repair(queue=queue), request, as_json=json)
+        return
     with session.instance(name) as (found, name):
         if supply:
             operation.require_packages(found, name, brought)
@@ -123,7 +145,12 @@ def repair(
             _hand_over(session, found, name, request, as_json=json)
         elif queue:
             queued(session, found, operation.REPAIR, name, operation.packed(request), as_json=json)
-        elif yes or json or not output.interactive() or _agreed(found, name, request, secret):
+        elif (
+            yes
+            or json
+            or not output.interactive()
+            or _agreed(_looked(found, name, request, secret), name, request)
+        ):
             _repair(session, found, name, request, secret, as_json=json)
 
 
@@ -150,12 +177,15 @@ def _hand_over(
         with progress.shown(silent=as_json) as view:
             after = operation.HANDED_OVER
             left = opened.hand_over(context, operation.REPAIR, name, asked, view, None, after=after)
-        tell_waiting(session, opened.database, left, as_json=as_json)
+        tell_waiting(session, opened.account(left), as_json=as_json)
 
 
-def _agreed(context: Context, name: str, request: RepairRequest, secret: Secret) -> bool:
+def _looked(context: Context, name: str, request: RepairRequest, secret: Secret) -> Report:
+    return look(context, name, request.examine_s, secret.passphrase, silent=False)
+
+
+def _agreed(report: Report, name: str, request: RepairRequest) -> bool:
     """Show what would be mended, and ask; False where there is nothing."""
-    report = look(context, name, request.examine_s, secret.passphrase, silent=False)
     todo = operation.chosen(report, request.only)
     output.note(boot_chain.verdict(report))
     if not todo:
@@ -173,8 +203,8 @@ def _unnamed(report: Report, request: RepairRequest) -> list[str]:
     """What could be mended, but only where it is named."""
     return [
         f"Of high risk, so only with --only {one.id}: {one.repair.summary}"
-        for one in report.findings
-        if one.repair and one.repair.risk is Risk.HIGH and one.id not in request.only
+        for one in operation.risky(report)
+        if one.repair and one.id not in request.only
     ]
 
 
@@ -192,23 +222,26 @@ def _repair(
     reached = done(
         session, context, operation.REPAIR, name, asked, silent=as_json, secret=known
     ).outcome()
+    _tell(session, name, reached, request, as_json=as_json)
+
+
+def _tell(
+    session: Session,
+    name: str,
+    reached: Repaired | None,
+    request: RepairRequest,
+    *,
+    as_json: bool,
+) -> None:
+    """What was reached; None where it was only asked for, which is told already."""
+    if reached is None:
+        return
     if as_json:
-        output.print_json(as_facts(name, reached))
+        output.print_json(doctor_shapes.repaired(name, reached))
     else:
         _show(session, name, reached, request)
     if reached.report.headline is not None or reached.failed:
         raise typer.Exit(1)
-
-
-def as_facts(name: str, reached: Repaired) -> dict[str, object]:
-    """The documented shape: docs/schema/repair.json."""
-    return {
-        "instance": name,
-        "run": reached.run,
-        "mended": list(reached.mended),
-        "failed": [{"id": id_, "why": why} for id_, why in reached.failed],
-        "report": reached.report.as_json(),
-    }
 
 
 def _show(session: Session, name: str, reached: Repaired, request: RepairRequest) -> None:
@@ -241,21 +274,24 @@ def _show_plan(
 ) -> None:
     report = look(context, name, request.examine_s, secret.passphrase, silent=as_json)
     todo = operation.chosen(report, request.only)
-    plan = Plan(difference=())
-    if todo:
-        ids = [one.id for one in todo]
-        there = operation.doctor_of(context.host.domain(name), Action.REPAIR, secret.passphrase)
-        plan = replace(there, offline=request.offline).plan(ids, request.examine_s)
+    ids = [one.id for one in todo]
+    plan = operation.preview(context, name, ids, request, secret.passphrase)
+    _tell_plan(name, report, plan, request, supply, as_json=as_json)
+
+
+def _tell_plan(
+    name: str,
+    report: Report,
+    plan: Plan,
+    request: RepairRequest,
+    supply: Supply | None,
+    *,
+    as_json: bool,
+) -> None:
+    todo = operation.chosen(report, request.only)
     if as_json:
-        output.print_json(
-            {
-                "dry_run": True,
-                "instance": name,
-                "repairs": [_planned(one) for one in todo],
-                "difference": plan.difference,
-                "packages": [repair_sources.as_facts(one, supply) for one in plan.packages],
-            }
-        )
+        packages = [repair_sources.as_facts(one, supply) for one in plan.packages]
+        output.print_json(doctor_shapes.preview(name, todo, plan.difference, packages))
         return
     if todo:
         output.say(output.diff_text(plan.difference))
@@ -263,11 +299,6 @@ def _show_plan(
     else:
         output.say("There is nothing that the doctor would mend.", *_unnamed(report, request))
     output.note("Nothing was changed.")
-
-
-def _planned(finding: Finding) -> dict[str, object]:
-    assert finding.repair is not None
-    return {"id": finding.id, **finding.repair.model_dump(mode="json")}
 
 
 def _undo(
@@ -287,7 +318,14 @@ def _undo(
         return
     known = secret if request.encrypted else None
     undone = done(session, context, operation.UNDO, name, asked, silent=as_json, secret=known)
-    run = undone.result()["run"]
+    _tell_undone(name, undone.result(), as_json=as_json)
+
+
+def _tell_undone(name: str, result: JsonObject | None, *, as_json: bool) -> None:
+    """What was taken back; None where it was only asked for, which is told already."""
+    if result is None:
+        return
+    run = result["run"]
     if as_json:
         output.print_json({"instance": name, "action": "undo", "run": run})
         return

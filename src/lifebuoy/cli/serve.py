@@ -72,6 +72,7 @@ def serve(
     from lifebuoy.settings.listening import listen_of
 
     session = of(context)
+    session.require_here("a server is started on its own machine", "--server '' or unset it")
     where = listen_of(listen or session.settings.server.listen)
     log.set_up_service()
     hosts = Hosts(session, [], lambda subject, event: _log.info("host", host=subject, state=event))
@@ -95,6 +96,7 @@ def _serve(
     """Serve until told to stop; then the worker lets go of what is under way."""
     from lifebuoy.api import serving
     from lifebuoy.operations.desk import Desk
+    from lifebuoy.operations.overview import Overview
     from lifebuoy.operations.serving import Worker
     from lifebuoy.web.app import make
 
@@ -102,6 +104,10 @@ def _serve(
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
     desk = Desk(opened.engine, worker)
+    opened.engine.reached = desk.checkups.reached
+    overview = Overview(hosts, session.settings.host_timeout_s)
+    opened.engine.about_to_end = overview.mark
+    overview.start()
     broken: list[BaseException] = []
 
     def work() -> None:
@@ -126,8 +132,9 @@ def _serve(
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
         origin = session.settings.server.origin
-        serving.run(where, origin, desk, hosts, signing, stopping, make, told)
+        serving.run(where, origin, desk, hosts, signing, overview, stopping, make, told)
     finally:
+        overview.stop()
         stopping.set()
         thread.join()
         for number, handler in before.items():

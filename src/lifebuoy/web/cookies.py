@@ -69,8 +69,3 @@ def forget_away(answer: R) -> R:
 def base_of(request: Request, server: Serving) -> str:
     """The address at which browsers see the server; ``passing`` has looked at the host's name."""
     return server.origin or f"{request.url.scheme}://{request.headers.get('host', '')}"
-
-
-def address_of(request: Request) -> str:
-    """Where a request comes from, for the record and for slowing down."""
-    return request.client.host if request.client else ""

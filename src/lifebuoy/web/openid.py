@@ -14,12 +14,12 @@ from lifebuoy.accounts import linking, sessions
 from lifebuoy.accounts.model import Permission
 from lifebuoy.accounts.provider import Errand, Person, Provider, errand_of
 from lifebuoy.api.authorisation import COOKIE, Who, needs
+from lifebuoy.api.keys import address_of, require_browser
 from lifebuoy.api.problems import status_of
 from lifebuoy.api.state import Server, Serving
 from lifebuoy.errors import LifebuoyError, NotFound, NotSignedIn
 from lifebuoy.web.cookies import (
     AWAY,
-    address_of,
     base_of,
     forget_away,
     keep_away,
@@ -42,7 +42,7 @@ def leave(request: Request, server: Server, next: str = "/") -> Response:
     try:
         answer = RedirectResponse(_provider(server).address(errand, _back(request, server)), 303)
     except LifebuoyError as error:
-        return login_page(request, server, next=next, error=error)
+        return login_page(request, next=next, error=error)
     return keep_away(server, answer, errand.sealed(server.signing.vault))
 
 
@@ -61,7 +61,7 @@ def come_back(request: Request, server: Server) -> Response:
         )
     except LifebuoyError as error:
         sessions.refused(server.database, f"at a provider, from {address_of(request)}")
-        answer = login_page(request, server, next=next_, error=error)
+        answer = login_page(request, next=next_, error=error)
     return forget_away(answer)
 
 
@@ -81,19 +81,21 @@ def show(request: Request, server: Server, who: Who) -> Response:
 @router.post(_OWN, **needs(Permission.READ))
 def ask_link(request: Request, server: Server, who: Who, password: Password) -> Response:
     """Link it; the password once more, as from then on whoever it is there gets in here."""
+    require_browser(who)
     errand = Errand(_OWN, who.account.id)
     try:
         sessions.proved(server.database, who.account.name, password, address_of(request))
         address = _provider(server).address(errand, _back(request, server))
     except LifebuoyError as error:
         return _shown(request, server, who, error)
-    answer = page(request, "link.html", who, address=address, title=_provider(server).title)
+    answer = page(request, "link.html", who, address=address)
     return keep_away(server, answer, errand.sealed(server.signing.vault))
 
 
 @router.post(f"{_OWN}/unlink", **needs(Permission.READ))
 def unlink(request: Request, server: Server, who: Who, password: Password) -> Response:
     """Sign in with the password alone again: it is asked for, so that there is one."""
+    require_browser(who)
     try:
         sessions.proved(server.database, who.account.name, password, address_of(request))
         linking.unlink(server.database, who.account.name, by=who.account.name)
@@ -120,9 +122,9 @@ def _linked(request: Request, server: Serving, errand: Errand, person: Person) -
 def _shown(
     request: Request, server: Serving, who: Who, error: LifebuoyError | None = None
 ) -> Response:
-    title = _provider(server).title
+    _provider(server)
     issuer = linking.link_of(server.database, who.account)
-    shown = page(request, "provider.html", who, issuer=issuer, title=title, error=error)
+    shown = page(request, "provider.html", who, issuer=issuer, error=error)
     shown.status_code = status_of(error) if error else shown.status_code
     return shown
 

@@ -11,9 +11,9 @@ from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.reaching import Instance, name_of
 from lifebuoy.api.state import Server
 from lifebuoy.model import Action, InstanceState
-from lifebuoy.operations import history, listing, reach
+from lifebuoy.operations import history, listing
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.status import details, state_of
+from lifebuoy.operations.status import details_of, state_of
 from lifebuoy.policy import verdicts
 from lifebuoy.rescue.access import BY_HAND, ssh_words
 from lifebuoy.web.render import go, page
@@ -26,6 +26,7 @@ OFFERED = (
     Action.START,
     Action.STOP,
     Action.REBOOT,
+    Action.BACKUP_CREATE,
     Action.ENTER_RESCUE,
     Action.EXIT_RESCUE,
 )
@@ -52,8 +53,7 @@ def list_instances(
     order, descending = listing.order_of(sort)
     states = frozenset({state} if state else ())
     query = listing.Query(q, states, None, order, descending, cursor=cursor)
-    listed = reach.instances(server.hosts, who.sees)
-    found = listing.page(listing.rows(listed), query)
+    found, listed = server.overview.page(query, who.instances)
     return page(
         request,
         "table.html" if part else "instances.html",
@@ -76,7 +76,7 @@ def show_instance(
     operation: Annotated[str, Query(pattern=r"^([0-9a-f]{12})?$")] = "",
 ) -> Response:
     """All about one; with what goes on there, or went on last where ``operation`` names it."""
-    found = details(instance.context.host, instance.uuid)
+    found = details_of(instance.context.host, instance.domain)
     daemon = daemon_of(instance.context.host)
     recent = history.latest(
         server.database,

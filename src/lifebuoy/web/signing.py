@@ -12,10 +12,11 @@ from lifebuoy.accounts.entering import Missing
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import problems
 from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
-from lifebuoy.api.state import Server, Serving
+from lifebuoy.api.keys import address_of
+from lifebuoy.api.state import Server
 from lifebuoy.errors import LifebuoyError, NotSignedIn, TooManyTries
 from lifebuoy.web import language
-from lifebuoy.web.cookies import address_of, keep_half, keep_session
+from lifebuoy.web.cookies import keep_half, keep_session
 from lifebuoy.web.language import Language
 from lifebuoy.web.render import go, is_ours, page
 
@@ -25,9 +26,9 @@ _YEAR_S = 31_536_000
 
 
 @router.get("/login", **needs(None))
-def login(request: Request, server: Server, next: str = "/", out: bool = False) -> Response:
+def login(request: Request, next: str = "/", out: bool = False) -> Response:
     """The page to sign in at; ``out`` where somebody has just signed out."""
-    return login_page(request, server, next=next, out=out)
+    return login_page(request, next=next, out=out)
 
 
 @router.post("/login", **needs(None))
@@ -44,7 +45,7 @@ def sign_in(
     try:
         entered = entering.sign_in(server.database, name, password, address, required)
     except (NotSignedIn, TooManyTries) as error:
-        return login_page(request, server, next=next, name=name, error=error)
+        return login_page(request, next=next, name=name, error=error)
     where = next if is_ours(next) else "/"
     if entered.missing is not Missing.NOTHING:
         return keep_half(server, go(request, f"/login/code?next={quote(where)}"), entered.token)
@@ -78,7 +79,6 @@ def choose_language(
 
 def login_page(
     request: Request,
-    server: Serving,
     *,
     next: str,
     name: str = "",
@@ -86,9 +86,7 @@ def login_page(
     out: bool = False,
 ) -> Response:
     """The page to sign in at, with what was wrong."""
-    provider = server.signing.provider
-    title = provider.title if provider else ""
-    shown = page(request, "login.html", provider=title, next=next, name=name, error=error, out=out)
+    shown = page(request, "login.html", next=next, name=name, error=error, out=out)
     if error is not None:
         shown.status_code = problems.status_of(error)
         waits = problems.headers_of(error).items()

@@ -18,10 +18,11 @@ from lifebuoy.accounts.entering import Missing
 from lifebuoy.accounts.model import Account, Permission
 from lifebuoy.accounts.second_factor import Proposal
 from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
+from lifebuoy.api.keys import address_of, require_browser
 from lifebuoy.api.problems import headers_of, status_of
 from lifebuoy.api.state import Server, Serving
 from lifebuoy.errors import LifebuoyError, NotSignedIn, Refused
-from lifebuoy.web.cookies import HALF, address_of, forget_half, keep_session
+from lifebuoy.web.cookies import HALF, forget_half, keep_session
 from lifebuoy.web.render import go, is_ours, page
 
 router = APIRouter(include_in_schema=False)
@@ -92,6 +93,7 @@ def begin(
     request: Request, server: Server, who: Who, password: Annotated[str, Form(max_length=1000)]
 ) -> Response:
     """Set one up; the password once more, so that a browser left alone is not enough."""
+    require_browser(who)
     try:
         sessions.proved(server.database, who.account.name, password, address_of(request))
     except LifebuoyError as error:
@@ -104,6 +106,7 @@ def set_up(
     request: Request, server: Server, who: Who, code: Code, sealed: Sealed, next: Next = "/"
 ) -> Response:
     """The app was set up: the recovery codes."""
+    require_browser(who)
     made = second_factor.proposed(server.signing.vault, who.account, sealed)
     keep = request.cookies.get(COOKIE, "")
     try:
@@ -119,6 +122,7 @@ def set_up(
 @router.post(f"{_OWN}/recovery", **needs(Permission.READ))
 def renew_recovery(request: Request, server: Server, who: Who, code: Code) -> Response:
     """Other recovery codes, for a code."""
+    require_browser(who)
     return _proved(
         request,
         server,
@@ -137,6 +141,7 @@ def renew_recovery(request: Request, server: Server, who: Who, code: Code) -> Re
 @router.post(f"{_OWN}/off", **needs(Permission.READ))
 def turn_off(request: Request, server: Server, who: Who, code: Code) -> Response:
     """Turn it off, for a code."""
+    require_browser(who)
 
     def off() -> Response:
         if who.account.role in server.signing.required:
