@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import statistics
 import threading
 import time
@@ -62,7 +63,7 @@ def summary(taken: Sequence[float], seconds: float, size: int = 0) -> Latency:
     ordered = sorted(taken)
     return Latency(
         p50=1000 * statistics.median(ordered),
-        p99=1000 * ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],
+        p99=1000 * ordered[math.ceil(0.99 * len(ordered)) - 1],
         rate=len(ordered) / seconds,
         size=size,
         count=len(ordered),

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.api.server import V1, Server, serving
+from tests.api.test_instances import UUID
 from tests.conftest import SHORT_TMP, Daemon, definition, session_daemon
 from tests.libvirt.command import Command, until
 
@@ -89,6 +90,19 @@ def test_a_host_that_hangs_takes_nobody_else_his_answer(home: Path) -> None:
                 assert until(lambda: client.get(there).status_code == 200, 60)
                 for thread in threads:
                     thread.join(60)
+
+
+def test_a_list_shows_what_an_operation_led_to_as_soon_as_it_has_ended(played: Server) -> None:
+    with played.client(played.key("operator", "read", "act")) as client:
+        path = f"{V1}/instances/-/{UUID}"
+        for turn in range(12):
+            state = client.get(path).json()["state"]
+            action = "start" if state == "STOPPED" else "stop"
+            made = client.post(f"{path}/{action}", json={}).json()["id"]
+            while not client.get(f"{V1}/operations/{made}").json()["finished"]:
+                pass  # without a pause: the list is asked for as soon as can be
+            (listed,) = client.get(f"{V1}/instances").json()["instances"]
+            assert listed["state"] == ("RUNNING" if action == "start" else "STOPPED"), turn
 
 
 def ask(server: Server, key: str, path: str) -> None:

@@ -35,7 +35,7 @@ _AGAIN_S: Final = 2.0
 #: Nothing else tells that a host hangs: so often it is asked for a word where nothing is read.
 _WORD_S: Final = 5.0
 #: Everything is looked at so often, and never for more than one part in so many of the time.
-_EVERYTHING_S: Final = 60.0
+EVERYTHING_S: Final = 60.0
 _SHARE: Final = 50
 #: More marks than this are as good as all.
 _MARKS_MAX: Final = 20_000
@@ -59,10 +59,18 @@ class Seen:
 
 
 class Inventory:
-    """Of the host at ``place``. ``patience_s`` is how long it may be silent."""
+    """Of the host at ``place``. ``patience_s`` is how long it may be silent, ``everything_s`` how
+    often everything is looked at."""
 
-    def __init__(self, place: Place, connect: Connect, patience_s: float) -> None:
+    def __init__(
+        self,
+        place: Place,
+        connect: Connect,
+        patience_s: float,
+        everything_s: float = EVERYTHING_S,
+    ) -> None:
         self.place = place
+        self._everything_s = everything_s
         self._connect = connect
         self._patience_s = patience_s
         self._changed = threading.Condition()
@@ -81,7 +89,7 @@ class Inventory:
         self._whole_due = 0.0
         #: since when the host owes an answer; None while it is not asked
         self._asked_since: float | None = None
-        self._heard_at = 0.0
+        self._heard_at = self._lost_at = 0.0
         self._is_waited_for = False
         self._stopping = False
         self._thread = BackgroundThread(self._run, name=f"inventory-{place.name}")
@@ -168,7 +176,7 @@ class Inventory:
             try:
                 self._turn()
             except LifebuoyError as error:
-                if self._host is not None and not self._host.alive:
+                if self._is_newly_lost():
                     continue  # perhaps it is back at once
                 self._failed(error)
             except Exception as error:
@@ -246,7 +254,7 @@ class Inventory:
                 self._known, self._seen = known, None
             self._read = max(self._read, told)
             self._is_whole, self._error = True, None
-            self._whole_due = time.monotonic() + max(_EVERYTHING_S, _SHARE * took)
+            self._whole_due = time.monotonic() + max(self._everything_s, _SHARE * took)
             self._changed.notify_all()
 
     def _read_marked(self, host: Host) -> set[str]:
@@ -272,6 +280,13 @@ class Inventory:
     def _asked(self) -> None:
         with self._changed:
             self._asked_since = time.monotonic()
+
+    def _is_newly_lost(self) -> bool:
+        """Whether the connection broke just now, and did not a moment ago, too."""
+        if self._host is None or self._host.alive:
+            return False
+        before, self._lost_at = self._lost_at, time.monotonic()
+        return self._lost_at - before >= _AGAIN_S
 
     def _failed(self, error: LifebuoyError) -> None:
         """Nothing is known until all was read anew."""

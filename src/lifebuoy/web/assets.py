@@ -30,7 +30,7 @@ _HERE: Final = Path(__file__).parent
 FOLDERS: Final = ("static", "parts")
 _KEPT: Final = "public, max-age=31536000, immutable"
 _ASKED: Final = "no-cache"
-_COMPRESSED: Final = frozenset({".css", ".js", ".json", ".svg", ".txt"})
+_COMPRESSED: Final = frozenset({".css", ".js", ".json", ".mjs", ".svg", ".txt"})
 _LEAST_BYTES: Final = 512
 
 
