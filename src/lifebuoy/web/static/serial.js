@@ -1,8 +1,8 @@
 // The page of an instance's serial console.
 
 import "./strict-style.js";
-import { FitAddon } from "/parts/xterm/addon-fit.mjs";
-import { Terminal } from "/parts/xterm/xterm.mjs";
+import { FitAddon } from "../parts/xterm/addon-fit.mjs";
+import { Terminal } from "../parts/xterm/xterm.mjs";
 import { Connection, fullScreen, wayOut } from "./connection.js";
 
 const root = document.getElementById("console");

@@ -1,6 +1,6 @@
 // The page of an instance's screen.
 
-import RFB from "/parts/novnc/core/rfb.js";
+import RFB from "../parts/novnc/core/rfb.js";
 import { Connection, fullScreen, wayOut } from "./connection.js";
 import { strokes, symbolOf } from "./typing.js";
 
