@@ -24,6 +24,7 @@ SUBJECTS: Final = (
     "server",
     "watchers",
     "paint",
+    "consoles",
 )
 
 

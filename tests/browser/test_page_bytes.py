@@ -14,7 +14,7 @@ from tests.api.test_instances import UUID
 from tests.browser.test_console import page, sign_in  # noqa: F401  # its browser
 
 _MOST_BYTES: Final = 150_000
-FOLDERS: Final = ("/static/", "/parts/", "/assets/")
+FOLDERS: Final = ("/static/", "/parts/")
 
 
 def test_the_page_of_an_instance_loads_less_than_150_kb_and_styles_and_scripts_once(

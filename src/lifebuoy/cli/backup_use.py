@@ -189,15 +189,21 @@ def tidy(
     session = of(context)
     if server := session.server:
         at = there.Instance.named(session, server, name, as_json=json)
+        if not backups_there.has_any(at):
+            raise _nothing_to_tidy(at.name)
         reached = at.act("backups/tidy", {"later": later}, queue=False)
         _tell(session, at.name, "tidy", int((reached or {}).get("left", 0)), "", as_json=json)
         return
     with session.instance(name) as (found, name):
         uuid = found.host.domain(name).uuid
         if not backup_list.listing(found.host, uuid):
-            raise Refused(f"'{name}' has no backup points, and nothing is left to be merged")
+            raise _nothing_to_tidy(name)
         left = _tidied(session, found, name, later, silent=json)
     _tell(session, name, "tidy", left, "", as_json=json)
+
+
+def _nothing_to_tidy(name: str) -> Refused:
+    return Refused(f"'{name}' has no backup points, and nothing is left to be merged")
 
 
 def _tidied(session: Session, context: Context, name: str, later: bool, *, silent: bool) -> int:

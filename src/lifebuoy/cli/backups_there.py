@@ -58,3 +58,10 @@ class Point:
         with progress.shown(silent=self.as_json) as view:
             reached = there.performed(self.server, path, None, view, method="DELETE")
         return int(reached["left"])
+
+
+def has_any(at: there.Instance) -> bool:
+    """Whether anything is to be told of an instance's points."""
+    from lifebuoy.client import backups
+
+    return any(one.instances for one in backups.of_instance(at.server, at.found))

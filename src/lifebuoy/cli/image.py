@@ -111,9 +111,7 @@ def verify(
     """Read an image whole and compare it with the SHA-256 noted when it was made or added."""
     session = of(context)
     if server := session.server:
-        tables = _tables()
-        wanted = image_id or next((i.id for i in tables.images(server) if i.is_default), "-")
-        found = tables.image(server.link.send("POST", f"/images/{quote(wanted, safe='')}/verify"))
+        found = _tables().verify_image(server, image_id)
     else:
         found = session.catalogue().verify(image_id)
     _tell(found, f"'{found.id}' is whole, sha256 {found.sha256}.", json)

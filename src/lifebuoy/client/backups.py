@@ -10,7 +10,7 @@ from lifebuoy.backup.book import ChangeKind, PointKind, Quota
 from lifebuoy.client import shapes
 from lifebuoy.client.server import Found, Server
 from lifebuoy.client.shapes import understood
-from lifebuoy.errors import AmbiguousInstance, PointNotFound
+from lifebuoy.errors import AmbiguousInstance, LifebuoyError, PointNotFound
 from lifebuoy.operations.backup_delete import Deletion, PlannedMerge
 from lifebuoy.operations.backup_list import (
     InstanceBackups,
@@ -82,6 +82,8 @@ def find(server: Server, ref: str) -> At:
     ]
     silent = [one.name for one in asked if one.error]
     words = f"; {', '.join(silent)} did not answer" if silent else ""
+    if len(asked) == 1 and len(there) != 1:
+        raise _not_one(id_, asked[0], [one for _, _, one in there])
     if not there:
         raise PointNotFound(f"no backup point '{id_}'{words}", hint="lifebuoy backup list")
     if len(there) > 1 or (silent and there[0][2] != id_):
@@ -93,6 +95,17 @@ def find(server: Server, ref: str) -> At:
     where, backups, whole = there[0]
     chosen = where if host or len(every) > 1 else ""
     return At(whole, Found(where, backups.uuid, backups.instance, backups.instance, chosen))
+
+
+def _not_one(id_: str, host: Listed[InstanceBackups], there: list[str]) -> LifebuoyError:
+    """Why one host has not surely that point."""
+    if host.error:
+        return host.error
+    if there:
+        return PointNotFound(
+            f"several backup points begin with '{id_}'", hint="say more of it: " + ", ".join(there)
+        )
+    return PointNotFound(f"no backup point '{id_}' on {host.uri}", hint="lifebuoy backup list")
 
 
 def details(server: Server, at: At) -> PointDetails:

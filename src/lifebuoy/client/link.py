@@ -28,7 +28,7 @@ from lifebuoy.errors import BadInput, LifebuoyError, ServerNotUnderstood, Server
 
 API: Final = "/api/v1"
 #: For an answer: a host that must be asked first may take its time.
-_ANSWER_S: Final = 120.0
+ANSWER_S: Final = 120.0
 _CONNECT_S: Final = 10.0
 #: A stream of events says something more often than this, if only that it is still there.
 _SILENCE_S: Final = 60.0
@@ -51,9 +51,11 @@ class Link:
         ca_file: Path | None,
         told: Callable[[str], None],
         *,
+        answer_s: float = ANSWER_S,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """Connect to nothing yet.
+        """Connect to nothing yet. An answer may take ``answer_s``; for how long a server that is
+        away is waited for says ``patience_s``.
 
         Raises:
             BadInput: the file of the authorities cannot be used.
@@ -67,7 +69,7 @@ class Link:
         self._client = httpx.Client(
             base_url=url + API,
             headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
+            timeout=httpx.Timeout(answer_s, connect=min(answer_s, _CONNECT_S)),
             verify=self._tls or True,
             # a proxy would read what goes in clear, and to this machine none is needed
             trust_env=url.startswith("https:"),

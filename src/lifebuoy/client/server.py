@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -129,6 +130,15 @@ class Server:
         chosen = host if named.host or len(listed) > 1 else ""
         uri = next(one.uri for one in there if one.host == host)
         return Found(host, found.uuid, found.name, named.instance, chosen, uri, silent)
+
+    def names(self) -> list[str]:
+        """What may be typed for the instances: NAME where unique, HOST/NAME where hosts have
+        names."""
+        listed = self.instances()
+        every = [(one.host, found.name) for one in listed for found in one.instances]
+        count = Counter(name for _, name in every)
+        plain = sorted(name for _, name in every if count[name] == 1)
+        return plain + [f"{host}/{name}" for host, name in every if host]
 
     def plain(self, ref: str) -> str:
         """The name alone, or the id, of what was addressed by ``ref``."""

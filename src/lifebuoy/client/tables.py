@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from lifebuoy.accounts.keys import Key
 from lifebuoy.accounts.model import Account, Grant, Role
 from lifebuoy.client.server import Server
 from lifebuoy.client.shapes import understood
-from lifebuoy.errors import AccountNotFound, HostTrouble, LifebuoyError
+from lifebuoy.errors import AccountNotFound, HostTrouble, ImageNotFound, LifebuoyError
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import CheckItem
 from lifebuoy.image import Image, builder
@@ -91,6 +92,18 @@ def images(server: Server) -> list[Image]:
     told = server.link.get("/images")
     with understood():
         return [image(one) for one in told["images"]]
+
+
+def verify_image(server: Server, id_: str | None) -> Image:
+    """Have an image read whole, the default one where none is named.
+
+    Raises:
+        ImageNotFound: there is none.
+    """
+    chosen = id_ or next((one.id for one in images(server) if one.is_default), "")
+    if not chosen:
+        raise ImageNotFound("there is no rescue image yet", hint="make one: lifebuoy image build")
+    return image(server.link.send("POST", f"/images/{quote(chosen, safe='')}/verify"))
 
 
 def image(told: Mapping[str, Any]) -> Image:

@@ -24,16 +24,20 @@ from lifebuoy.web import (
     errors,
     hosts,
     images,
+    openid,
     operations,
     own,
     pages,
     password,
     saving,
     signing,
+    totp,
 )
 
 PAGES: Final = (
     signing.router,
+    totp.router,
+    openid.router,
     pages.router,
     acting.router,
     checking.router,
@@ -65,7 +69,6 @@ def with_pages(app: FastAPI) -> FastAPI:
         app.include_router(router)
     for name in assets.FOLDERS:
         app.mount(f"/{name}", assets.Assets(name), name)
-    app.mount("/assets", assets.Assets(""), "assets")
     assets.version()  # reads them now, and not when the first page is waited for
     app.add_exception_handler(LifebuoyError, errors.of_ours)
     app.add_exception_handler(RequestValidationError, errors.of_validation)

@@ -2,7 +2,7 @@
 
 They are read when the server starts. What names the version, a hash of all files, is kept for good:
 ``/static/console.css?VERSION`` or, so that modules that import each other stay together,
-``/assets/VERSION/static/vnc.js``. Else the browser asks each time whether it is still the same.
+``/parts/VERSION/novnc/...``. Else the browser asks each time whether it is still the same.
 
 Pages themselves are not compressed: what an attacker can have repeated in them would give their
 secrets away by its length (BREACH); in these files there are none.
@@ -45,8 +45,7 @@ class Asset:
 
 
 class Assets:
-    """The files of one folder, as an application of their own; of all with their version before
-    them where ``folder`` is empty."""
+    """The files of one folder, as an application of their own."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -56,16 +55,13 @@ class Assets:
         request = Request(scope)
         if request.method not in {"GET", "HEAD"}:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET, HEAD"})
-        name = str(scope["path"]).removeprefix(f"{scope['root_path']}/")
-        named, folder = request.url.query, self._folder
-        if not folder:
-            named, _, name = name.partition("/")
-            folder, _, name = name.partition("/")
-        found = _assets(folder).get(name) if folder in FOLDERS else None
+        path = str(scope["path"]).removeprefix(f"{scope['root_path']}/")
+        name = path.removeprefix(f"{version()}/")
+        found = _assets(self._folder).get(name)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        # of another version: a page from before an upgrade asks for what there is now
-        await _answer(found, request.headers, kept=named == version())(scope, receive, send)
+        is_named = name != path or request.url.query == version()
+        await _answer(found, request.headers, kept=is_named)(scope, receive, send)
 
 
 @cache

@@ -45,6 +45,4 @@ def of_framework(request: Request, error: Exception) -> Response:
 
 def is_page(request: Request) -> bool:
     """Whether a browser asks for something to show."""
-    return not request.url.path.startswith(
-        (API, "/healthz", "/readyz", "/static", "/parts", "/assets")
-    )
+    return not request.url.path.startswith((API, "/healthz", "/readyz", "/static", "/parts"))

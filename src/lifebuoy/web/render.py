@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from lifebuoy.accounts.model import Identity
 from lifebuoy.api.reaching import path_of
+from lifebuoy.api.state import serving
 from lifebuoy.measures import size
 from lifebuoy.model import InstanceState
 from lifebuoy.web import table_words, words
@@ -49,10 +50,17 @@ def text(request: Request, template: str, who: Identity | None = None, **known: 
             language=language,
             languages=list(Language),
             here=request.url.path,
+            provider=_provider(request),
             frame="part.html" if is_for_script(request) else "base.html",
             **known,
         )
     )
+
+
+def _provider(request: Request) -> str:
+    """What people call the OpenID provider; empty where there is none."""
+    found = serving(request).signing.provider
+    return found.title if found else ""
 
 
 def is_for_script(request: Request) -> bool:

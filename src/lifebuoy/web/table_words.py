@@ -38,6 +38,8 @@ EVENTS: Final[dict[Happening, str]] = {
     Happening.SIGNED_IN: N_("signed in"),
     Happening.SIGN_IN_REFUSED: N_("sign-in refused"),
     Happening.ACCOUNT_CHANGED: N_("account changed"),
+    Happening.CONSOLE_OPENED: N_("console opened"),
+    Happening.CONSOLE_CLOSED: N_("console closed"),
 }
 
 #: What runs an instance's processors, where it is not the host's own.
