@@ -24,16 +24,20 @@ from lifebuoy.web import (
     errors,
     hosts,
     images,
+    openid,
     operations,
     own,
     pages,
     password,
     saving,
     signing,
+    totp,
 )
 
 PAGES: Final = (
     signing.router,
+    totp.router,
+    openid.router,
     pages.router,
     acting.router,
     checking.router,
