@@ -37,8 +37,8 @@ PATIENCE_S: Final = 120.0
 #: The same while something is asked to be done: Ctrl-C waits for the answer, which has its id.
 _CHANGE_PATIENCE_S: Final = 30.0
 _AGAIN_S: Final = 1.0
-#: What a proxy says of a server that is away.
-_AWAY: Final = frozenset({502, 503, 504})
+#: What a proxy says of a server that is away, and a server of a request that its end cuts off.
+_AWAY: Final = frozenset({500, 502, 503, 504})
 _PROBLEM: Final = "application/problem+json"
 
 
@@ -189,7 +189,7 @@ class Link:
 
 
 def _is_away(answer: httpx.Response) -> bool:
-    """Whether a proxy says that nobody is behind it; our own problems have their own type."""
+    """Whether nobody answers for now; our own problems, which are answers, have their own type."""
     is_ours = answer.headers.get("Content-Type", "").startswith(_PROBLEM)
     return answer.status_code in _AWAY and not is_ours
 
