@@ -29,6 +29,7 @@ NEEDS: Final = {
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/reboot"): ("act", f"{NOTHING}/reboot"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/enter"): ("act", f"{INSTANCE}/rescue/enter"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/exit"): ("act", f"{INSTANCE}/rescue/exit"),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/renew"): ("act", f"{INSTANCE}/renew"),
     ("get", f"{V1}/operations"): ("read", f"{V1}/operations"),
     ("get", f"{V1}/operations/{{id}}"): ("read", f"{V1}/operations/000000000000"),
     ("post", f"{V1}/operations/{{id}}/cancel"): ("act", f"{V1}/operations/000000000000/cancel"),

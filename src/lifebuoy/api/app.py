@@ -10,12 +10,26 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from lifebuoy import __version__
-from lifebuoy.api import accounts, actions, health, instances, operations, problems
+from lifebuoy.api import (
+    accounts,
+    actions,
+    health,
+    instances,
+    operations,
+    problems,
+    renewing,
+)
 from lifebuoy.api.authorisation import COOKIE
 from lifebuoy.api.state import API, Serving
 from lifebuoy.errors import LifebuoyError
 
-CALLS: Final = (instances.router, actions.router, operations.router, accounts.router)
+CALLS: Final = (
+    instances.router,
+    actions.router,
+    renewing.router,
+    operations.router,
+    accounts.router,
+)
 _TITLE: Final = "Lifebuoy"
 _ABOUT: Final = """Rescue mode for libvirt virtual machines.
 

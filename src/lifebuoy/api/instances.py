@@ -14,10 +14,10 @@ from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.reaching import Instance, Reached, name_of
+from lifebuoy.api.renewing import refusals, seen
 from lifebuoy.api.state import Server
 from lifebuoy.model import InstanceState
-from lifebuoy.operations import listing, reach, shapes
-from lifebuoy.operations.status import details
+from lifebuoy.operations import listing, reach, renewing, shapes
 from lifebuoy.policy import verdicts
 
 router = APIRouter(tags=["instances"])
@@ -44,7 +44,8 @@ def list_instances(
         str,
         Query(
             max_length=20,
-            description="name, state, host or memory_mib; with a dash before it descending.",
+            description="name, state, host, memory_mib or expires; with a dash before it "
+            "descending.",
         ),
     ] = "name",
     limit: Annotated[int, Query(ge=1, le=listing.PAGE_MAX)] = 100,
@@ -64,7 +65,8 @@ def list_instances(
         limit=limit,
         cursor=cursor,
     )
-    listed = reach.instances(server.hosts, who.sees)
+    dated = renewing.dated(server.database, server.desk.expiry)
+    listed = reach.instances(server.hosts, who.sees, dated)
     page = listing.page(listing.rows(listed), query)
     return models.Instances.model_validate(
         {
@@ -82,13 +84,15 @@ def list_instances(
     response_model=models.Instance,
 )
 def show_instance(
+    server: Server,
+    who: Who,
     instance: Instance,
     response: Response,
     if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
 ) -> Any:
     """All about an instance, and which actions its state allows now. With `If-None-Match` and the
     `ETag` of an earlier answer: 304 if nothing has changed."""
-    found = models.Instance.model_validate(shape_of(instance))
+    found = models.Instance.model_validate(shape_of(server, who, instance))
     tag = f'"{hashlib.sha256(found.model_dump_json().encode()).hexdigest()[:32]}"'
     if if_none_match is not None and tag in {one.strip() for one in if_none_match.split(",")}:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
@@ -96,9 +100,9 @@ def show_instance(
     return found
 
 
-def shape_of(instance: Reached) -> dict[str, Any]:
+def shape_of(server: Server, who: Who, instance: Reached) -> dict[str, Any]:
     """The instance as docs/schema/instance.json has it, and what may be done with it."""
-    found = details(instance.context.host, instance.uuid)
+    found = seen(server, instance)
     summary = found.summary
     shape: dict[str, Any] = jsonable_encoder(
         {
@@ -106,7 +110,7 @@ def shape_of(instance: Reached) -> dict[str, Any]:
             **shapes.instance(found),
             "actions": [
                 {**asdict(one), "allowed": one.is_allowed}
-                for one in verdicts(summary.state, summary.name)
+                for one in verdicts(summary.state, summary.name, refusals(server, who, summary))
             ],
         }
     )

@@ -49,6 +49,11 @@ def is_server(session: Session) -> bool:
     return not _opened(session).is_sqlite
 
 
+def is_there(session: Session) -> bool:
+    """Whether there is a database already: a server, or this user's file."""
+    return bool(session.settings.database) or (session.state_dir / "lifebuoy.sqlite").exists()
+
+
 def _opened(session: Session) -> Database:
     from lifebuoy.store import default_url, open_database  # a tenth of a second
 

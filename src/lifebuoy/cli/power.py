@@ -7,7 +7,7 @@ from functools import partial
 
 import typer
 
-from lifebuoy.cli import ask, booted, options, output, progress
+from lifebuoy.cli import ask, booted, durable, expiring, options, output, progress
 from lifebuoy.cli.durable import OnRecord, on_record_if_possible
 from lifebuoy.cli.operations import queued
 from lifebuoy.cli.session import of
@@ -38,12 +38,14 @@ def start(
 ) -> None:
     """Start a stopped instance; with --watch, say whether it reaches a login.
 
-    In rescue mode it is refused: leave rescue mode first.
+    In rescue mode it is refused: leave rescue mode first. Past its expiry date, too, unless the
+    settings say otherwise: lifebuoy renew.
     """
     session = of(context)
     asked: JsonObject = {"watch_s": watch}
     if queue:
         with session.instance(name) as (found, name):
+            expiring.require_may_start(session, durable.database(session), found, name)
             queued(session, found, power.START, name, asked, as_json=json)
         return
     with (
@@ -53,6 +55,7 @@ def start(
         if opened is None:
             report = power.start(found, name, watch_s=watch)
         else:
+            expiring.require_may_start(session, opened.database, found, name)
             report = _performed(opened, found, power.START, name, asked, json).report
     if json:
         output.print_json({"instance": name, "action": "start", "boot": booted.as_json(report)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lifebuoy.cli import access, listing, options, output
+from lifebuoy.cli import access, expiring, listing, options, output
 from lifebuoy.cli.session import Session, of
 from lifebuoy.model import InstanceState
 from lifebuoy.operations import shapes
@@ -50,7 +50,8 @@ def list_(
     All configured hosts are asked at the same time. A host that does not answer in time is shown
     as such; the exit status is then 1.
     """
-    listed = listing.of_hosts(of(context), rescue_list, timeout)
+    session = of(context)
+    listed = listing.of_hosts(session, expiring.with_dates(session, rescue_list), timeout)
     if json:
         output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):

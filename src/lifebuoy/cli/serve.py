@@ -97,7 +97,7 @@ def _serve(
 
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
-    desk = Desk(opened.engine, worker)
+    desk = Desk(opened.engine, worker, session.settings.expiry)
     broken: list[BaseException] = []
 
     def work() -> None:

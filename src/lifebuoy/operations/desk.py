@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from lifebuoy.errors import InstanceNotFound, KeyReused, LifebuoyError
+from lifebuoy.expiry import USUAL, ExpiryRules, RenewRequest
 from lifebuoy.hypervisor import Domain
 from lifebuoy.model import Action
-from lifebuoy.operations import asking, history, power, status
+from lifebuoy.operations import asking, history, power, renewing, status
 from lifebuoy.operations.asking import Asker
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.engine import Engine
 from lifebuoy.operations.enter import ENTER, Secrets
 from lifebuoy.operations.enter import packed as packed_enter
@@ -30,6 +32,7 @@ from lifebuoy.operations.leave import packed as packed_leave
 from lifebuoy.operations.operation import JsonObject, Kind
 from lifebuoy.operations.plan import EnterRequest, plan
 from lifebuoy.operations.power import StopRequest
+from lifebuoy.operations.renewing import Renewal
 from lifebuoy.operations.serving import Worker
 from lifebuoy.store import Database, asked
 from lifebuoy.store.asked import Asked
@@ -51,6 +54,7 @@ class Desk:
 
     engine: Engine
     worker: Worker
+    expiry: ExpiryRules = USUAL
 
     @property
     def database(self) -> Database:
@@ -62,11 +66,13 @@ class Desk:
 
         Raises:
             NotAllowed: not in its state.
+            Expired: its time is over.
             Busy: somebody is at work on it.
         """
 
         def check() -> None:
             status.require_allowed(context.host, uuid, Action.START)
+            renewing.require_may_start(self.database, context, uuid, self.expiry)
 
         return self._submit(context, uuid, power.START, {"watch_s": 0.0}, caller, check)
 
@@ -132,6 +138,32 @@ class Desk:
 
         return self._once(caller, ENTER, request.name, packed, ask)
 
+    def renew(self, context: Context, uuid: str, request: RenewRequest, caller: Caller) -> Renewal:
+        """Give an instance another end of its time; done when this comes back.
+
+        Raises:
+            BadInput: that is no date to come.
+            KeyReused: another request came with its key.
+        """
+        own(context, uuid)
+        what = _hash(json.dumps(["renew", uuid, asdict(request)], sort_keys=True))
+
+        def note(connection: sa.Connection) -> None:
+            if not caller.key:
+                return
+            if (found := _find(connection, caller)) is not None:
+                raise _CameBefore(found)
+            put = Asked(what, "")
+            asked.put(connection, caller.account, _hash(caller.key), put, datetime.now(UTC))
+
+        try:
+            return renewing.renew(self.database, context, uuid, request, caller.who, note)
+        except _CameBefore as error:
+            if error.found.request != what:
+                raise _key_reused() from None
+            end = renewing.end_of(self.database, daemon_of(context.host), uuid)
+            return Renewal(own(context, uuid).name, end, end)
+
     def _submit(
         self,
         context: Context,
@@ -193,10 +225,7 @@ class Desk:
                 if found is None:
                     raise
         if found.request != what:
-            raise KeyReused(
-                "this Idempotency-Key came before, with another request",
-                hint="use a new one for each request",
-            )
+            raise _key_reused()
         return history.account(self.database, found.operation).record
 
 
@@ -222,6 +251,13 @@ def own(context: Context, uuid: str) -> Domain:
     if domain is None or domain.uuid != uuid:
         raise InstanceNotFound("there is no such instance", hint="see the list of instances")
     return domain
+
+
+def _key_reused() -> KeyReused:
+    return KeyReused(
+        "this Idempotency-Key came before, with another request",
+        hint="use a new one for each request",
+    )
 
 
 def _fingerprint(kind: Kind[Any], uuid: str, request: JsonObject) -> str:

@@ -18,6 +18,8 @@ from lifebuoy.operations.status import InstanceSummary
 T = TypeVar("T")
 
 PAGE_MAX: Final = 500
+#: Later than every date.
+_NEVER: Final = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Order(StrEnum):
     STATE = "state"
     HOST = "host"
     MEMORY = "memory_mib"
+    EXPIRES = "expires"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ def _key(one: tuple[str, InstanceSummary], order: Order) -> _Key:
         Order.STATE: summary.state.value,
         Order.HOST: host,
         Order.MEMORY: summary.memory_mib,
+        Order.EXPIRES: summary.expires or _NEVER,
     }
     return values[order], summary.name, host, summary.uuid
 

@@ -16,6 +16,13 @@ from lifebuoy.operations.listing import Listed, heard
 from lifebuoy.operations.status import InstanceSummary, summaries
 
 T = TypeVar("T")
+#: Puts the end of its time into a line of the list; by daemon.
+Dated = Callable[[str, InstanceSummary], InstanceSummary]
+
+
+def undated(_daemon: str, summary: InstanceSummary) -> InstanceSummary:
+    """Leaves it as it is."""
+    return summary
 
 
 class Reach(Protocol):
@@ -47,11 +54,16 @@ class Reach(Protocol):
         """
 
 
-def instances(reach: Reach, sees: Callable[[str, str], bool]) -> list[Listed[InstanceSummary]]:
-    """What each host lists, of the instances that ``sees`` is true of: by daemon and UUID."""
+def instances(
+    reach: Reach, sees: Callable[[str, str], bool], put: Dated = undated
+) -> list[Listed[InstanceSummary]]:
+    """What each host lists, of the instances that ``sees`` is true of: by daemon and UUID.
+
+    ``put`` puts in what the hosts do not know: the expiry dates.
+    """
 
     def question(host: Host) -> list[InstanceSummary]:
         daemon = daemon_of(host)
-        return [found for found in summaries(host) if sees(daemon, found.uuid)]
+        return [put(daemon, found) for found in summaries(host) if sees(daemon, found.uuid)]
 
     return [heard(answer) for answer in reach.ask(question)]

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lifebuoy.errors import BadInput
+from lifebuoy.expiry import USUAL as USUAL_EXPIRY
+from lifebuoy.expiry import ExpiryRules
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.settings.listening import LISTEN, listen_of, require_origin
@@ -150,6 +152,22 @@ class SettingsModel(BaseSettings):
         le=1_000_000,
         description="So many of the newest of them stay on record however old they are.",
     )
+    expiry_notice_days: int = Field(
+        default=USUAL_EXPIRY.notice_days,
+        ge=0,
+        le=3650,
+        description="Days before its expiry date from which an instance is shown to expire soon.",
+    )
+    expiry_refuses_start: bool = Field(
+        default=USUAL_EXPIRY.refuses_start,
+        description="Whether an instance past its expiry date may not be started. Nothing is ever "
+        "stopped or deleted for it.",
+    )
+    expiry_owners_renew: bool = Field(
+        default=USUAL_EXPIRY.owners_renew,
+        description="Whether owners may renew the instances that they were given; else operators "
+        "do.",
+    )
     server: ServerModel = Field(
         default=ServerModel(),
         description="The server, a table: [server].",
@@ -168,6 +186,9 @@ class SettingsModel(BaseSettings):
             pool=self.pool,
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
+            expiry=ExpiryRules(
+                self.expiry_notice_days, self.expiry_refuses_start, self.expiry_owners_renew
+            ),
             server=Server(self.server.listen, self.server.origin),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)

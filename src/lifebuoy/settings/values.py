@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from lifebuoy.expiry import USUAL as USUAL_EXPIRY
+from lifebuoy.expiry import ExpiryRules
 from lifebuoy.hosts.place import Place
 from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.settings.listening import LISTEN
@@ -31,6 +33,7 @@ class Settings:
     pool: str = ""
     host_timeout_s: float = HOST_TIMEOUT_S
     retention: Retention = USUAL
+    expiry: ExpiryRules = USUAL_EXPIRY
     server: Server = Server()
     hosts: tuple[Place, ...] = ()
 

@@ -31,6 +31,7 @@ class Happening(StrEnum):
     CANCEL_ASKED = "cancel-asked"
     ENDED = "ended"
     OBSERVED = "observed"  # a change that was not made through here
+    RENEWED = "renewed"  # an expiry date was set, moved or taken away
     SIGNED_IN = "signed-in"
     SIGN_IN_REFUSED = "sign-in-refused"
     ACCOUNT_CHANGED = "account-changed"  # an account, its rights or its keys
@@ -202,4 +203,16 @@ asked = sa.Table(
     sa.Column("operation", sa.String(32), nullable=False),
     sa.Column("created", TIME, nullable=False),
     sa.PrimaryKeyConstraint("account", "key"),
+)
+
+#: Until when an instance may be used, such as 2030-12-31T23:59:59Z; without a row for ever.
+#: ``host`` and ``name`` are for humans.
+expiries = sa.Table(
+    "expiries",
+    metadata,
+    sa.Column("daemon", sa.Text, primary_key=True),
+    sa.Column("instance", sa.String(36), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("expires", TIME, nullable=False),
 )

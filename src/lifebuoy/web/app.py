@@ -15,9 +15,9 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, errors, pages, signing
+from lifebuoy.web import acting, errors, pages, renewing, signing
 
-PAGES: Final = (signing.router, pages.router, acting.router)
+PAGES: Final = (signing.router, pages.router, acting.router, renewing.router)
 _HERE: Final = Path(__file__).parent
 
 

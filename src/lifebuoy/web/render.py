@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from lifebuoy import __version__
 from lifebuoy.accounts.model import Identity
 from lifebuoy.api.reaching import path_of
+from lifebuoy.expiry import Expiry
 from lifebuoy.model import InstanceState
 from lifebuoy.web import words
 from lifebuoy.web.language import Language, chosen
@@ -83,6 +84,7 @@ def _environment(language: Language) -> Environment:
     catalogue = words_of(language)
     made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(words=words, path_of=path_of, State=InstanceState, version=__version__)
+    made.globals["Expiry"] = Expiry
     made.filters["time"] = _time
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
     made.filters["tr"] = catalogue.gettext

@@ -40,6 +40,7 @@ ACTIONS: Final[dict[Action, str]] = {
     Action.REBOOT: N_("Reboot"),
     Action.ENTER_RESCUE: N_("Enter rescue mode"),
     Action.EXIT_RESCUE: N_("Leave rescue mode"),
+    Action.RENEW: N_("Renew"),
 }
 
 KINDS: Final[dict[str, str]] = {
@@ -111,4 +112,5 @@ ERRORS: Final[dict[str, str]] = {
     "definition-changed": N_("The definition was edited during rescue mode"),
     "image-not-found": N_("There is no rescue image"),
     "cannot-back-up": N_("No backup point is possible"),
+    "expired": N_("Its time is over"),
 }
