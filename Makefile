@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 
-.PHONY: setup demo test test-all bench faults lint format lock clean
+.PHONY: setup demo demo-web test test-all bench faults lint format lock clean
 
 setup:
 	@tools/setup.sh
@@ -10,6 +10,11 @@ setup:
 demo:
 	@tools/setup.sh demo
 	@$(PYTHON) -m lab demo
+
+# The web console with a guest that does not boot; Ctrl-C ends it.
+demo-web:
+	@tools/setup.sh demo
+	@$(PYTHON) -m lab demo-web
 
 test: setup
 	@$(PYTEST) -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder

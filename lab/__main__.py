@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import boot, breaking, cache, demo, guest, native, root, shapes
+from lab import boot, breaking, cache, demo, demo_web, guest, native, root, shapes
 from lab.breakage import registry
 from lab.layout import Firmware, Layout
 from lab.root import Progress
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _shape(base, options.name, options.disk, _progress())
         if options.command == "demo":
             return demo.run(base, options.output)
+        if options.command == "demo-web":
+            return demo_web.run(base, options.listen)
         return _list()
     except LifebuoyError as error:
         print(f"error: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
@@ -61,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     boot_.add_argument("--timeout", type=float, default=120, metavar="SECONDS")
     demo_ = commands.add_parser("demo", help="tell the whole story of a rescue, on a real guest")
     demo_.add_argument("--output", type=Path, default=Path("demo-output"), help="for screenshots")
+    web = commands.add_parser("demo-web", help="serve the web console with a broken guest")
+    web.add_argument("--listen", default="127.0.0.1:8765", metavar="HOST:PORT")
     commands.add_parser("list", help="list the breakages")
     return parser
 

@@ -31,8 +31,9 @@ class Server:
         self.url = ""
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
-        words = self.command.words("serve", "--listen", "127.0.0.1:0", "--json")
+        """Start it, where it was before if it ran, and wait until it is connected to its host."""
+        listen = self.url.removeprefix("http://") or "127.0.0.1:0"
+        words = self.command.words("serve", "--listen", listen, "--json")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 words,

@@ -101,6 +101,21 @@ def test_all_steps_are_done_once_and_the_state_goes_through() -> None:
     assert thing["times"] == list(NAMES)
 
 
+def test_all_steps_are_named_before_the_first_is_done_and_again_when_it_is_gone_on_with() -> None:
+    thing: dict[str, Any] = {}
+    named: list[tuple[list[str], list[str]]] = []
+
+    def planned(names: list[str]) -> None:
+        named.append((names, list(thing.get("times", []))))
+
+    tape = Tape()
+    tape.dies_after = 2
+    with pytest.raises(Killed):
+        Journey(Three(thing), tape, lambda event: None, planned=planned).go()
+    Journey(Three(thing), tape.again(), lambda event: None, planned=planned).go()
+    assert named == [(list(NAMES), []), (list(NAMES), ["one", "two"])]
+
+
 @pytest.mark.parametrize("dies_after", range(4))
 @pytest.mark.parametrize("lost", [True, False])
 def test_killed_anywhere_it_goes_on_where_it_was(dies_after: int, lost: bool) -> None:

@@ -205,6 +205,7 @@ class OperationSummary(BaseModel):
     finished: Time
     attempts: int
     cancel_requested_by: str
+    no_way_back: str = Field(description="Why it cannot be cancelled any more; empty while it can.")
     progress: Progress | None
     error: dict[str, Any] | None
     result: dict[str, Any] | None
@@ -214,6 +215,7 @@ class Operation(OperationSummary):
     """An operation with its steps."""
 
     steps: list[Step]
+    to_come: list[str] = Field(description="The steps that it has not begun.")
 
 
 class Operations(BaseModel):

@@ -93,13 +93,12 @@ def show(account: Account) -> None:
             ("next", error.get("hint", "")),
         ]
     )
-    if account.steps:
+    begun = [(step.name, step.state, _took(step.seconds), step.detail) for step in account.steps]
+    to_come = [(name, "to come", "", "") for name in account.to_come]
+    if begun or to_come:
         output.say("")
-        columns.show(
-            ("STEP", "STATE", "SECONDS", "DETAIL"),
-            [(step.name, step.state, _took(step.seconds), step.detail) for step in account.steps],
-            right=("SECONDS",),
-        )
+        header = ("STEP", "STATE", "SECONDS", "DETAIL")
+        columns.show(header, begun + to_come, right=("SECONDS",))
 
 
 def say_end(account: Account) -> None:

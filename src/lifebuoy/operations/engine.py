@@ -301,6 +301,7 @@ class Engine:
                 _Recorder(task),
                 notebook,
                 again=task.listener,
+                planned=notebook.planned,
                 past_return=notebook.past_return,
             ).go()
         finally:

@@ -13,11 +13,14 @@ from lifebuoy.errors import Cancelled, Refused
 from lifebuoy.operations.executor import looks_gone
 from lifebuoy.operations.journal import Ending
 from lifebuoy.operations.notebook import conclude, now
+from lifebuoy.operations.runner import StepState
 from lifebuoy.store import Database, Outcome, audit, records
 from lifebuoy.store.records import Record, StepRecord
 from lifebuoy.store.tables import Happening
 
 _LOOK_S: Final = 0.3
+#: States of steps of an operation that has not turned back.
+_ONWARD: Final = frozenset({StepState.STARTED, StepState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,15 @@ class Account:
 
     record: Record
     steps: tuple[StepRecord, ...]
+
+    @property
+    def to_come(self) -> tuple[str, ...]:
+        """The names of the steps that are still to be begun; none once it goes back or has
+        ended."""
+        if self.record.is_finished or any(step.state not in _ONWARD for step in self.steps):
+            return ()
+        begun = {step.name for step in self.steps}
+        return tuple(name for name in self.record.plan if name not in begun)
 
 
 def latest(

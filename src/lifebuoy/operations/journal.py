@@ -56,7 +56,8 @@ class Journey:
     """An operation on its way.
 
     ``listener`` is told what happens now, ``again`` of what had happened before in another
-    process. ``past_return`` is called when nothing will be undone any more.
+    process. ``planned`` hears the names of all steps before the first; ``past_return`` is called
+    when nothing will be undone any more.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Journey:
         listener: Listener,
         *,
         again: Listener = nobody,
+        planned: Callable[[list[str]], None] = lambda names: None,
         past_return: Callable[[str], None] = lambda why: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,6 +75,7 @@ class Journey:
         self._recorded = recorded
         self._listener = listener
         self._again = again
+        self._planned = planned
         self._past_return = past_return
         self._clock = clock
         self._begun: list[Step] = []
@@ -88,7 +91,9 @@ class Journey:
             return Ending(Outcome.FAILED, error=self._error or restored(found["error"]))
         if "interrupted" in found:
             return Ending(Outcome.CANCELLED, error=Cancelled(found["interrupted"]))
-        for step in self._operation.steps():
+        steps = self._operation.steps()
+        self._planned([step.name for step in steps])
+        for step in steps:
             ending = self._pass(step)
             if ending is not None:
                 return ending

@@ -92,6 +92,10 @@ class Notebook:
         self._progressed = self._clock()
         self._noted(lambda connection: records.note_progress(connection, self._id, done, total))
 
+    def planned(self, names: list[str]) -> None:
+        """These are its steps, in order."""
+        self._noted(lambda connection: records.note_plan(connection, self._id, names))
+
     def past_return(self, why: str) -> None:
         """From here on it cannot be cancelled."""
         self._noted(lambda connection: records.note_onward(connection, self._id, why))

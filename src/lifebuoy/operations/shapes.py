@@ -131,6 +131,7 @@ def operation(record: Record) -> Shape:
         "finished": record.finished,
         "attempts": record.attempts,
         "cancel_requested_by": record.cancel_requested,
+        "no_way_back": record.onward,
         "progress": None
         if record.progress is None
         else {"done": record.progress[0], "total": record.progress[1]},
@@ -141,7 +142,10 @@ def operation(record: Record) -> Shape:
 
 def account(found: Account) -> Shape:
     """The operation of docs/schema/operation.json."""
-    return operation(found.record) | {"steps": list(found.steps)}
+    return operation(found.record) | {
+        "steps": list(found.steps),
+        "to_come": list(found.to_come),
+    }
 
 
 def error(found: LifebuoyError) -> Shape:

@@ -49,7 +49,8 @@ class Record:
 
     ``error`` has the keys code, message, safe, hint, step; ``progress`` is done and total of the
     step under way. ``onward`` says why it cannot be cancelled any more, empty while it can.
-    ``attempts`` counts the processes that have worked on it.
+    ``attempts`` counts the processes that have worked on it. ``plan`` names all its steps, once it
+    has begun.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Record:
     progress: tuple[int, int] | None = None
     onward: str = ""
     cancel_requested: str = ""
+    plan: tuple[str, ...] = ()
 
     @property
     def is_finished(self) -> bool:
@@ -272,6 +274,12 @@ def note_progress(connection: sa.Connection, id_: str, done: int, total: int) ->
     )
 
 
+def note_plan(connection: sa.Connection, id_: str, names: Sequence[str]) -> None:
+    """Which steps it goes through, in order."""
+    plan = json.dumps(list(names))
+    connection.execute(operations.update().where(operations.c.id == id_).values(plan=plan))
+
+
 def note_onward(connection: sa.Connection, id_: str, why: str) -> None:
     """From here on it cannot be cancelled."""
     connection.execute(operations.update().where(operations.c.id == id_).values(onward=why))
@@ -344,4 +352,5 @@ def _record(row: Any) -> Record:
         progress=progress,
         onward=row.onward,
         cancel_requested=row.cancel_requested or "",
+        plan=tuple(json.loads(row.plan)),
     )

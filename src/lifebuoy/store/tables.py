@@ -63,6 +63,7 @@ operations = sa.Table(
     sa.Column("progress_total", sa.BigInteger),
     sa.Column("onward", sa.Text, nullable=False, server_default=""),
     sa.Column("cancel_requested", sa.Text),
+    sa.Column("plan", sa.Text, nullable=False, server_default="[]"),
     # The row's insertion decides who may change the instance; everybody else is told who does.
     sa.Index(
         "operations_one_at_a_time",

@@ -15,6 +15,21 @@ document.addEventListener("htmx:afterSwap", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 });
 
+// Once an operation cannot go back any more, its steps say so.
+document.addEventListener("htmx:sseMessage", () => {
+  const cancel = document.getElementById("cancel");
+  if (cancel) cancel.disabled = document.querySelector("#steps .no-way-back") !== null;
+});
+
+// A server that is being restarted is waited for: streams and what is renewed try again.
+const connection = document.getElementById("connection");
+for (const lost of ["htmx:sseError", "htmx:sendError"]) {
+  document.addEventListener(lost, () => { connection.textContent = connection.dataset.lost; });
+}
+for (const back of ["htmx:sseOpen", "htmx:beforeOnLoad"]) {
+  document.addEventListener(back, () => { connection.textContent = ""; });
+}
+
 document.addEventListener("htmx:sseClose", (event) => {
   if (event.detail.type === "message") window.location.reload();
 });
