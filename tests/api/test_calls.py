@@ -21,6 +21,7 @@ NOBODYS: Final = f"{V1}/accounts/nobody/instances"
 NEEDS: Final = {
     ("get", "/healthz"): ("nothing", "/healthz"),
     ("get", "/readyz"): ("nothing", "/readyz"),
+    ("get", "/metrics"): ("monitor", "/metrics"),
     ("get", f"{V1}/hosts"): ("read", f"{V1}/hosts"),
     ("get", f"{V1}/instances"): ("read", f"{V1}/instances"),
     ("get", f"{V1}/instances/{{host}}/{{uuid}}"): ("read", INSTANCE),
@@ -40,11 +41,11 @@ NEEDS: Final = {
     ("delete", f"{GIVEN}/{{host}}/{{uuid}}"): ("administer", f"{NOBODYS}/-/{UUID}"),
 }
 MAY: Final = {
-    "admin": {"read", "act", "administer"},
-    "operator": {"read", "act"},
+    "admin": {"read", "act", "monitor", "administer"},
+    "operator": {"read", "act", "monitor"},
     "owner": {"read", "act"},
 }
-SCOPES: Final = ("read", "act", "administer")
+SCOPES: Final = ("read", "act", "monitor", "administer")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from lifebuoy.api import (
     actions,
     health,
     instances,
+    metrics,
     operations,
     problems,
     renewing,
@@ -52,6 +53,7 @@ def application(serving: Serving) -> FastAPI:
         calls.include_router(router)
     app.include_router(calls)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.add_exception_handler(LifebuoyError, problems.of_ours)
     app.add_exception_handler(RequestValidationError, problems.of_validation)
     app.add_exception_handler(HTTPException, problems.of_framework)

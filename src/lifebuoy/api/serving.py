@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from lifebuoy.api.events import Hub
+from lifebuoy.api.figures import Figures
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import HostTrouble
 from lifebuoy.operations import history
@@ -31,6 +32,7 @@ def run(
     desk: Desk,
     hosts: Reach,
     stopping: threading.Event,
+    figures: Figures,
     make: Callable[[Serving], ASGIApp],
     told: Callable[[str], None],
 ) -> None:
@@ -50,6 +52,7 @@ def run(
             origin=origin,
             names=names(where, origin),
             stopping=stopping,
+            figures=figures,
         )
         config = uvicorn.Config(
             make(serving),

@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from lifebuoy.api.events import Hub
+from lifebuoy.api.figures import Figures
 from lifebuoy.operations.desk import Desk
 from lifebuoy.operations.reach import Reach
 from lifebuoy.store import Database
@@ -22,7 +23,7 @@ class Serving:
     """``origin`` is the address at which browsers see the server, where that is set; ``names`` are
     the host names that a request may be addressed to, None for any.
 
-    ``stopping`` is set when the server is told to end.
+    ``stopping`` is set when the server is told to end. ``figures`` are for a monitoring system.
     """
 
     desk: Desk
@@ -31,6 +32,7 @@ class Serving:
     origin: str = ""
     names: frozenset[str] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    figures: Figures = field(default_factory=Figures)
 
     @property
     def database(self) -> Database:

@@ -91,12 +91,19 @@ def _serve(
 ) -> None:
     """Serve until told to stop; then the worker lets go of what is under way."""
     from lifebuoy.api import serving
+    from lifebuoy.api.figures import Figures
     from lifebuoy.operations.desk import Desk
     from lifebuoy.operations.serving import Worker
     from lifebuoy.web.app import make
 
     stopping = threading.Event()
-    worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
+    figures = Figures()
+
+    def operation(served: Served) -> None:
+        figures.operation(served)
+        _operation(served)
+
+    worker = Worker(opened.engine, hosts, worker_name(), parallel, operation, _seen, _notice)
     desk = Desk(opened.engine, worker, session.settings.expiry)
     broken: list[BaseException] = []
 
@@ -121,7 +128,8 @@ def _serve(
     # uvicorn raises the signal that ended it once more when it has ended: here it ends nothing
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
-        serving.run(where, session.settings.server.origin, desk, hosts, stopping, make, told)
+        origin = session.settings.server.origin
+        serving.run(where, origin, desk, hosts, stopping, figures, make, told)
     finally:
         stopping.set()
         thread.join()

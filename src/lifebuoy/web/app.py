@@ -27,7 +27,9 @@ def make(serving: Serving) -> ASGIApp:
     What every request passes through is around them, not in them: answers about bugs pass it, too.
     """
     app = with_pages(application(serving))
-    return Passing(app, names=serving.names, secure=serving.is_secure)
+    return Passing(
+        app, names=serving.names, secure=serving.is_secure, counted=serving.figures.request
+    )
 
 
 def with_pages(app: FastAPI) -> FastAPI:
