@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
+from lifebuoy.api.certificate import Certificate
 from lifebuoy.api.events import Hub
 from lifebuoy.api.figures import Figures
 from lifebuoy.api.state import Serving
@@ -33,10 +34,13 @@ def run(
     hosts: Reach,
     stopping: threading.Event,
     figures: Figures,
+    certificate: Certificate | None,
     make: Callable[[Serving], ASGIApp],
     told: Callable[[str], None],
 ) -> None:
     """Serve what ``make`` makes; ``told`` hears the address once connections are taken.
+
+    With a ``certificate`` it speaks TLS; else a proxy does, where it does not stay on loopback.
 
     ``stopping`` is set as soon as the process is told to end, by SIGTERM or Ctrl-C.
 
@@ -53,6 +57,7 @@ def run(
             names=names(where, origin),
             stopping=stopping,
             figures=figures,
+            tls=certificate is not None,
         )
         config = uvicorn.Config(
             make(serving),
@@ -61,10 +66,13 @@ def run(
             lifespan="off",
             server_header=False,
             # a proxy says from where a request comes; where there is none, anybody could
-            proxy_headers=bool(origin),
+            proxy_headers=bool(origin) and certificate is None,
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
         )
-        told(origin or f"http://{Listen(where.host, port)}")
+        if certificate is not None:
+            config.load()
+            config.ssl = certificate.context
+        told(origin or f"{'https' if certificate else 'http'}://{Listen(where.host, port)}")
         _Server(config, stopping).run([sock])
 
 

@@ -21,7 +21,8 @@ API: Final = "/api/v1"
 @dataclass(frozen=True, slots=True)
 class Serving:
     """``origin`` is the address at which browsers see the server, where that is set; ``names`` are
-    the host names that a request may be addressed to, None for any.
+    the host names that a request may be addressed to, None for any; ``tls`` that the server speaks
+    TLS itself.
 
     ``stopping`` is set when the server is told to end. ``figures`` are for a monitoring system.
     """
@@ -31,6 +32,7 @@ class Serving:
     hub: Hub
     origin: str = ""
     names: frozenset[str] | None = None
+    tls: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     figures: Figures = field(default_factory=Figures)
 
@@ -42,7 +44,7 @@ class Serving:
     @property
     def is_secure(self) -> bool:
         """Whether browsers reach it by TLS."""
-        return self.origin.startswith("https:")
+        return self.tls or self.origin.startswith("https:")
 
 
 def serving(connection: HTTPConnection) -> Serving:

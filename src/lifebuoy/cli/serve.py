@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import structlog
@@ -18,6 +19,7 @@ from lifebuoy.cli.worker import worker_name
 from lifebuoy.interruption import BackgroundThread
 
 if TYPE_CHECKING:
+    from lifebuoy.api.certificate import Certificate
     from lifebuoy.operations.serving import Served
     from lifebuoy.settings.listening import Listen
     from lifebuoy.store.audit import Entry
@@ -60,8 +62,8 @@ def serve(
     """Serve the REST API and the web console for all configured hosts, and work on operations.
 
     Who may use it is said by accounts: lifebuoy account add NAME --role admin makes the first. It
-    listens on this machine alone unless told otherwise; for others a proxy with TLS stands before
-    it (the setting server.origin).
+    listens on this machine alone unless told otherwise; for others it speaks TLS (the settings
+    server.tls_certificate and server.tls_key), or a proxy before it does (server.origin).
 
     For the embedded libvirt it is the one process that uses it. The log is on standard error, a
     line of JSON for each event.
@@ -71,11 +73,12 @@ def serve(
     session = of(context)
     where = listen_of(listen or session.settings.server.listen)
     log.set_up_service()
+    certificate = _certificate(session)
     hosts = Hosts(session, [], lambda subject, event: _log.info("host", host=subject, state=event))
     opened = durable.OnRecord(session)
     try:
         with hosts:
-            _serve(session, opened, hosts, where, parallel, as_json=json)
+            _serve(session, opened, hosts, where, certificate, parallel, as_json=json)
     finally:
         opened.close()
 
@@ -85,6 +88,7 @@ def _serve(
     opened: durable.OnRecord,
     hosts: Hosts,
     where: Listen,
+    certificate: Certificate | None,
     parallel: int,
     *,
     as_json: bool,
@@ -116,6 +120,9 @@ def _serve(
 
     thread = BackgroundThread(work, name="worker")
     thread.start()
+    if certificate is not None:
+        follow = partial(certificate.follow, stopping, lambda words: _log.info("tls", what=words))
+        BackgroundThread(follow, name="certificate").start()
 
     def told(url: str) -> None:
         if as_json:
@@ -129,7 +136,7 @@ def _serve(
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
         origin = session.settings.server.origin
-        serving.run(where, origin, desk, hosts, stopping, figures, make, told)
+        serving.run(where, origin, desk, hosts, stopping, figures, certificate, make, told)
     finally:
         stopping.set()
         thread.join()
@@ -138,6 +145,19 @@ def _serve(
         _log.info("ended")
     if broken:
         raise broken[0]
+
+
+def _certificate(session: Session) -> Certificate | None:
+    """The TLS of the settings.
+
+    Raises:
+        BadInput: its files cannot be used.
+    """
+    from lifebuoy.api.certificate import Certificate, files_of
+
+    server = session.settings.server
+    files = files_of(server.tls_certificate, server.tls_key, server.origin)
+    return None if files is None else Certificate(files)
 
 
 def _operation(served: Served) -> None:

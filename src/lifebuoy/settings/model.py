@@ -44,6 +44,10 @@ def _connect(value: str) -> str:
     return _uri(value) if ":" in value or value == "embed" else _name(value)
 
 
+def _expanded(path: Path | None) -> Path | None:
+    return path.expanduser() if path else None
+
+
 def _listen(value: str) -> str:
     return _checked(lambda text: str(listen_of(text)), value)
 
@@ -53,6 +57,8 @@ def _origin(value: str) -> str:
 
 
 HostName = Annotated[str, AfterValidator(_name)]
+#: TOML has no paths.
+TextPath = Annotated[Path, Field(strict=False)]
 
 
 class HostModel(BaseModel):
@@ -84,6 +90,16 @@ class ServerModel(BaseModel):
         default="",
         description="The address at which browsers see it where a proxy stands before it, such as "
         "https://rescue.example; with https, cookies are sent over that alone.",
+    )
+    tls_certificate: TextPath | None = Field(
+        default=None,
+        description="A PEM file with the certificate for TLS of its own, and those between it and "
+        "the authority; read again when it is renewed. Else a proxy speaks TLS.",
+    )
+    tls_key: TextPath | None = Field(
+        default=None,
+        description="The PEM file with its key, without a passphrase; refused where others than a "
+        "group may read it.",
     )
 
 
@@ -182,14 +198,19 @@ class SettingsModel(BaseSettings):
         return Settings(
             connect=self.connect or "",
             database=self.database,
-            images=self.images.expanduser() if self.images else None,
+            images=_expanded(self.images),
             pool=self.pool,
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
             expiry=ExpiryRules(
                 self.expiry_notice_days, self.expiry_refuses_start, self.expiry_owners_renew
             ),
-            server=Server(self.server.listen, self.server.origin),
+            server=Server(
+                self.server.listen,
+                self.server.origin,
+                _expanded(self.server.tls_certificate),
+                _expanded(self.server.tls_key),
+            ),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())

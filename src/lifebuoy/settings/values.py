@@ -17,10 +17,15 @@ HOST_TIMEOUT_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``."""
+    """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``.
+
+    With a certificate and its key it speaks TLS itself.
+    """
 
     listen: str = LISTEN
     origin: str = ""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
