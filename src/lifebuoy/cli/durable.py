@@ -60,6 +60,23 @@ def _opened(session: Session) -> Database:
     return open_database(session.settings.database or default_url(session.state_dir))
 
 
+@contextmanager
+def told_to_webhooks(session: Session, database: Database) -> Iterator[None]:
+    """What happens is told to the webhooks of the settings, in the block.
+
+    Raises:
+        BadInput: the secret of one cannot be used.
+    """
+    if not session.settings.webhooks:
+        yield
+        return
+    from lifebuoy.webhooks.delivery import delivering  # loads an HTTP client
+    from lifebuoy.webhooks.secrets import hooks_of
+
+    with delivering(database, hooks_of(session.settings.webhooks, os.environ)):
+        yield
+
+
 class OnRecord:
     """The operations of one command; what runs them is loaded when the first one is."""
 

@@ -77,7 +77,7 @@ def serve(
     hosts = Hosts(session, [], lambda subject, event: _log.info("host", host=subject, state=event))
     opened = durable.OnRecord(session)
     try:
-        with hosts:
+        with durable.told_to_webhooks(session, opened.database), hosts:
             _serve(session, opened, hosts, where, certificate, parallel, as_json=json)
     finally:
         opened.close()

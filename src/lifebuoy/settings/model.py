@@ -18,8 +18,8 @@ from lifebuoy.expiry import USUAL as USUAL_EXPIRY
 from lifebuoy.expiry import ExpiryRules
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
-from lifebuoy.settings.listening import LISTEN, listen_of, require_origin
-from lifebuoy.settings.values import HOST_TIMEOUT_S, Server, Settings
+from lifebuoy.settings.listening import LISTEN, listen_of, require_origin, require_url
+from lifebuoy.settings.values import HOST_TIMEOUT_S, Server, Settings, Webhook
 
 PREFIX: Final = "LIFEBUOY_"
 NESTED: Final = "__"
@@ -50,6 +50,10 @@ def _expanded(path: Path | None) -> Path | None:
 
 def _listen(value: str) -> str:
     return _checked(lambda text: str(listen_of(text)), value)
+
+
+def _url(value: str) -> str:
+    return _checked(require_url, value)
 
 
 def _origin(value: str) -> str:
@@ -100,6 +104,25 @@ class ServerModel(BaseModel):
         default=None,
         description="The PEM file with its key, without a passphrase; refused where others than a "
         "group may read it.",
+    )
+
+
+class WebhookModel(BaseModel):
+    """Where to tell what happens to instances."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: Annotated[str, AfterValidator(_url)] = Field(
+        description="Where it is sent, http or https, such as https://receiver.example/lifebuoy. "
+        "It must hold no password."
+    )
+    secret_file: TextPath | None = Field(
+        default=None,
+        description="The file with the secret that it is signed with: whsec_ and base64, or any "
+        "long text; refused where others than a group may read it.",
+    )
+    secret_variable: str = Field(
+        default="", description="Instead: the name of the environment variable that holds it."
     )
 
 
@@ -193,6 +216,11 @@ class SettingsModel(BaseSettings):
         description="The hosts, a table each: [hosts.NAME].",
     )
 
+    webhooks: dict[HostName, WebhookModel] = Field(
+        default={},
+        description="Where to tell what happens to instances, a table each: [webhooks.NAME].",
+    )
+
     def values(self) -> Settings:
         """The same as the rest of the program takes it."""
         return Settings(
@@ -214,5 +242,9 @@ class SettingsModel(BaseSettings):
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())
+            ),
+            webhooks=tuple(
+                Webhook(name, one.url, _expanded(one.secret_file), one.secret_variable)
+                for name, one in sorted(self.webhooks.items())
             ),
         )

@@ -13,7 +13,14 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
+from lifebuoy.settings.model import (
+    NESTED,
+    PREFIX,
+    HostModel,
+    ServerModel,
+    SettingsModel,
+    WebhookModel,
+)
 
 _HEAD: Final = """# Settings
 
@@ -52,10 +59,11 @@ object of JSON. What file and environment say of hosts is put together.
 
 ## Secrets
 
-The only setting that may hold one is `database`. Better keep its password out of it: PostgreSQL's
-own `~/.pgpass` or PGPASSFILE serve (mode 0600). A file with a password in it should be its user's
-alone: `chmod 0600`, as `lifebuoy host add` makes it. `lifebuoy config show` shows no password, and
-no log, error or record holds the URL with it. URIs of hosts with a password are refused.
+The only setting that may hold one is `database`; those of webhooks are in files or variables.
+Better keep its password out of it: PostgreSQL's own `~/.pgpass` or PGPASSFILE serve (mode 0600). A
+file with a password in it should be its user's alone: `chmod 0600`, as `lifebuoy host add` makes
+it. `lifebuoy config show` shows no password, and no log, error or record holds the URL with it.
+URIs of hosts with a password are refused.
 
 ## Names of hosts
 
@@ -74,6 +82,8 @@ def page() -> str:
         *(_lines(ServerModel.model_fields, "server.")),
         "\n## Keys of a host: `[hosts.NAME]`\n",
         *(_lines(HostModel.model_fields, "hosts.NAME.")),
+        "\n## Keys of a webhook: `[webhooks.NAME]`\n",
+        *(_lines(WebhookModel.model_fields, "webhooks.NAME.")),
     ]
     return "\n".join([_HEAD, *sections, "", _TAIL.format(variable=variable)])
 
@@ -93,7 +103,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _variable(name: str, prefix: str) -> str:
-    if prefix.startswith("hosts"):
+    if prefix.startswith(("hosts", "webhooks")):
         return ""
     key = (prefix + name).upper().replace(".", NESTED)
     return f" Variable: `{PREFIX}{key}`."

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 from pydantic_settings.sources.utils import parse_env_vars
 
 from lifebuoy.errors import BadInput
-from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
+from lifebuoy.settings.model import (
+    NESTED,
+    PREFIX,
+    HostModel,
+    ServerModel,
+    SettingsModel,
+    WebhookModel,
+)
 from lifebuoy.settings.values import Found, Origin
 
 _Tree = Mapping[str, Any]
@@ -118,6 +125,10 @@ def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ..
                 yield ("hosts", host, "uri"), value[host].uri
                 if value[host].pool:
                     yield ("hosts", host, "pool"), value[host].pool
+        elif name == "webhooks":
+            for hook in sorted(value):
+                for key in WebhookModel.model_fields:
+                    yield ("webhooks", hook, key), getattr(value[hook], key)
         elif name == "server":
             for key in ServerModel.model_fields:
                 yield ("server", key), getattr(value, key)
@@ -155,7 +166,12 @@ def _refusal(error: ValidationError, said: Sources) -> BadInput:
 
 
 def _near(key: tuple[str, ...]) -> str:
-    table = HostModel if key[0] == "hosts" else ServerModel
-    known = list(SettingsModel.model_fields if len(key) == 1 else table.model_fields)
+    tables: dict[str, type[BaseModel]] = {
+        "hosts": HostModel,
+        "webhooks": WebhookModel,
+        "server": ServerModel,
+    }
+    table = SettingsModel if len(key) == 1 else tables[key[0]]
+    known = list(table.model_fields)
     near = difflib.get_close_matches(key[-1], known, n=1)
     return f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"

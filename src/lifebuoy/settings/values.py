@@ -29,6 +29,16 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where to tell what happens; its secret is in the file or the variable."""
+
+    name: str
+    url: str
+    secret_file: Path | None = None
+    secret_variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings with their defaults; ``settings/model.py`` says what each means."""
 
@@ -41,6 +51,7 @@ class Settings:
     expiry: ExpiryRules = USUAL_EXPIRY
     server: Server = Server()
     hosts: tuple[Place, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

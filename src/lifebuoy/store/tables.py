@@ -217,3 +217,23 @@ expiries = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("expires", TIME, nullable=False),
 )
+
+#: Up to which line of the audit log each webhook of the settings was told or is to be.
+webhook_places = sa.Table(
+    "webhook_places",
+    metadata,
+    sa.Column("hook", sa.String(64), primary_key=True),
+    sa.Column("low", sa.BigInteger, nullable=False),
+)
+
+#: Lines of the audit log for a webhook. ``due`` is when it is tried next, empty once it was
+#: delivered or given up; whoever tries it moves that on, so that nobody else does meanwhile.
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("hook", sa.String(64), primary_key=True),
+    sa.Column("line", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(40), nullable=False),
+    sa.Column("due", TIME, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+)
