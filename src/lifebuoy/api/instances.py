@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.encoders import jsonable_encoder
@@ -13,11 +13,12 @@ from fastapi.encoders import jsonable_encoder
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
+from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached, name_of
 from lifebuoy.api.renewing import refusals, seen
 from lifebuoy.api.state import Server
 from lifebuoy.model import InstanceState
-from lifebuoy.operations import listing, reach, renewing, shapes
+from lifebuoy.operations import listing, renewing, shapes
 from lifebuoy.policy import verdicts
 
 router = APIRouter(tags=["instances"])
@@ -26,7 +27,7 @@ router = APIRouter(tags=["instances"])
 @router.get("/hosts", **needs(Permission.READ))
 def list_hosts(server: Server, who: Who) -> models.Hosts:
     """All hosts: whether each answers, and how many instances of it the caller sees."""
-    listed = reach.instances(server.hosts, who.sees)
+    listed = server.overview.listed(who.instances)
     return models.Hosts.model_validate({"hosts": shapes.hosts(listed)})
 
 
@@ -43,9 +44,8 @@ def list_instances(
     sort: Annotated[
         str,
         Query(
-            max_length=20,
-            description="name, state, host, memory_mib or expires; with a dash before it "
-            "descending.",
+            pattern=f"^-?({'|'.join(listing.Order)})$",
+            description="What the list is sorted by; with a dash before it descending.",
         ),
     ] = "name",
     limit: Annotated[int, Query(ge=1, le=listing.PAGE_MAX)] = 100,
@@ -53,8 +53,8 @@ def list_instances(
         str, Query(max_length=2000, description="The `next` of the page before.")
     ] = "",
 ) -> models.Instances:
-    """The instances of all hosts that the caller may see. A host that does not answer in time is
-    told of in `hosts`, and its instances are not in the list."""
+    """The instances of all hosts that the caller may see, from memory. A host that does not answer
+    is told of in `hosts`, and its instances are not in the list."""
     order, descending = listing.order_of(sort)
     query = listing.Query(
         text=q,
@@ -65,9 +65,8 @@ def list_instances(
         limit=limit,
         cursor=cursor,
     )
-    dated = renewing.dated(server.database, server.desk.expiry)
-    listed = reach.instances(server.hosts, who.sees, dated)
-    page = listing.page(listing.rows(listed), query)
+    page, listed = server.overview.page(query, who.instances)
+    page = renewing.dated_page(server.database, server.desk.expiry, page, listed)
     return models.Instances.model_validate(
         {
             "instances": [shapes.summary(name, found) for name, found in page.rows],
@@ -78,11 +77,15 @@ def list_instances(
     )
 
 
-@router.get(
-    "/instances/{host}/{uuid}",
-    **needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
-    response_model=models.Instance,
-)
+_SHOWS: Final[dict[str, Any]] = needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
+_TAG: Final = {"ETag": {"description": "Another one once something has changed.", **TEXT}}
+_SHOWS["responses"] |= {
+    HTTPStatus.OK.value: {"headers": _TAG},
+    HTTPStatus.NOT_MODIFIED.value: {"description": "Nothing has changed", "headers": _TAG},
+}
+
+
+@router.get("/instances/{host}/{uuid}", **_SHOWS, response_model=models.Instance)
 def show_instance(
     server: Server,
     who: Who,

@@ -18,10 +18,10 @@ from lifebuoy.expiry import Expiry
 from lifebuoy.hypervisor import Host
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.reach import Dated, undated
 from lifebuoy.operations.status import InstanceDetails, InstanceSummary
 
 if TYPE_CHECKING:
+    from lifebuoy.operations.renewing import Dated
     from lifebuoy.store import Database
 
 _STYLES: Final = {Expiry.SOON: "yellow", Expiry.PAST: "red"}
@@ -31,7 +31,9 @@ _WORDS: Final = {Expiry.SOON: "  (soon)", Expiry.PAST: "  (over)"}
 def with_dates(
     session: Session, question: Callable[[Host], list[InstanceSummary]]
 ) -> Callable[[Host], list[InstanceSummary]]:
-    """The same question; its answers have their expiry dates."""
+    """The same question; its answers have their expiry dates. A server puts them in itself."""
+    if session.server is not None:
+        return question
     put = _dated(session)
 
     def asked(host: Host) -> list[InstanceSummary]:
@@ -67,13 +69,17 @@ def words(found: InstanceSummary) -> str:
     return found.expires + _WORDS.get(found.expiry, "")
 
 
+def _undated(_daemon: str, summary: InstanceSummary) -> InstanceSummary:
+    return summary
+
+
 def _dated(session: Session) -> Dated:
     if not durable.is_there(session):
-        return undated
+        return _undated
     from lifebuoy.operations import renewing
 
     try:
         return renewing.dated(durable.database(session), session.settings.expiry)
     except DatabaseTrouble as error:
         output.note(f"Expiry dates are not known: {error.message}.")
-        return undated
+        return _undated

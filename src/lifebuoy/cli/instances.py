@@ -32,7 +32,8 @@ def list_(
     A host that does not answer in time is shown as such; the exit status is then 1.
     """
     session = of(context)
-    listed = listing.of_hosts(session, expiring.with_dates(session, summaries), timeout)
+    question = expiring.with_dates(session, summaries)
+    listed = listing.of_instances(session, question, lambda _found: True, timeout)
     if json:
         output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):
@@ -45,9 +46,13 @@ def list_(
 def show(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
     """Show an instance: state, disks, network, firmware, and what can be done with it now."""
     session = of(context)
-    with session.look(name) as (found, name):
-        result = expiring.with_date(session, found, details(found.host, name))
-        host = found.host.given_name
+    if server := session.server:
+        there = session.there(server, name, looking=True)
+        host, result = there.host, server.details(there)
+    else:
+        with session.look(name) as (found, name):
+            result = expiring.with_date(session, found, details(found.host, name))
+            host = found.host.given_name
     if json:
         output.print_json({"host": host, **shapes.instance(result)})
     else:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import durable, options, output
+from lifebuoy.cli import durable, options, output, there
 from lifebuoy.cli.session import of
 from lifebuoy.expiry import RenewRequest, judge
+from lifebuoy.operations.operation import JsonObject
 
 _EPILOG = """Examples:
 
@@ -54,18 +56,27 @@ def renew(
     Past it the instance may not be started (the setting expiry_refuses_start). It is neither
     stopped nor deleted, and rescue mode can be entered and left.
     """
-    from lifebuoy.operations import renewing
-
     session = of(context)
     request = RenewRequest(until, days, clear)
+    if server := session.server:
+        at = there.Instance.named(session, server, name, as_json=json)
+        told = at.ask("renew", asdict(request))
+        _tell(at.name, told, as_json=json)
+        return
+    from lifebuoy.operations import renewing
+
     with session.instance(name) as (found, name):
         database = durable.database(session)
         done = renewing.renew(database, found, name, request, durable.who(os.environ))
-    if json:
-        expiry = judge(done.expires, datetime.now(UTC), session.settings.expiry.notice_days)
-        told = {"before": done.before, "expires": done.expires, "expiry": expiry}
-        output.print_json({"instance": done.name, "action": "renew", **told})
-    elif done.expires:
-        output.say(f"'{done.name}' may be used until {done.expires}.")
+    expiry = judge(done.expires, datetime.now(UTC), session.settings.expiry.notice_days)
+    told = {"before": done.before, "expires": done.expires, "expiry": expiry}
+    _tell(done.name, told, as_json=json)
+
+
+def _tell(name: str, told: JsonObject, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"instance": name, "action": "renew", **told})
+    elif told["expires"]:
+        output.say(f"'{name}' may be used until {told['expires']}.")
     else:
-        output.say(f"'{done.name}' has no expiry date.")
+        output.say(f"'{name}' has no expiry date.")

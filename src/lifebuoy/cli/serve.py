@@ -97,6 +97,7 @@ def _serve(
     from lifebuoy.api import serving
     from lifebuoy.api.figures import Figures
     from lifebuoy.operations.desk import Desk
+    from lifebuoy.operations.overview import Overview
     from lifebuoy.operations.serving import Worker
     from lifebuoy.web.app import make
 
@@ -108,7 +109,11 @@ def _serve(
         _operation(served)
 
     worker = Worker(opened.engine, hosts, worker_name(), parallel, operation, _seen, _notice)
-    desk = Desk(opened.engine, worker, session.settings.expiry)
+    desk = Desk(opened.engine, worker, expiry=session.settings.expiry)
+    opened.engine.reached = desk.checkups.reached
+    overview = Overview(hosts, session.settings.host_timeout_s)
+    opened.engine.about_to_end = overview.mark
+    overview.start()
     broken: list[BaseException] = []
 
     def work() -> None:
@@ -136,8 +141,11 @@ def _serve(
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
         origin = session.settings.server.origin
-        serving.run(where, origin, desk, hosts, stopping, figures, certificate, make, told)
+        serving.run(
+            where, origin, desk, hosts, overview, stopping, figures, certificate, make, told
+        )
     finally:
+        overview.stop()
         stopping.set()
         thread.join()
         for number, handler in before.items():

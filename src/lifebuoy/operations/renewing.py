@@ -6,7 +6,7 @@ it is done when it is asked for, and the audit log says by whom.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from lifebuoy.expiry import ExpiryRules, RenewRequest, judge, require_startable
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.reach import Dated
+from lifebuoy.operations.listing import Listed, Page
 from lifebuoy.operations.status import InstanceSummary
 from lifebuoy.store import Database, audit, expiries
 from lifebuoy.store.audit import Entry
@@ -23,6 +23,8 @@ from lifebuoy.store.expiries import About
 from lifebuoy.store.tables import Happening
 from lifebuoy.store.times import stamp
 
+#: Puts the end of its time into a line of the list; by daemon.
+Dated = Callable[[str, InstanceSummary], InstanceSummary]
 #: Writes something down in the same transaction.
 Note = Callable[[sa.Connection], None]
 
@@ -92,7 +94,27 @@ def require_may_start(database: Database, context: Context, name: str, rules: Ex
 def dated(database: Database, rules: ExpiryRules) -> Dated:
     """Knows all dates, as they are now."""
     with database.reading() as connection:
-        known = expiries.every(connection)
+        return _putting(expiries.every(connection), rules)
+
+
+def dated_page(
+    database: Database, rules: ExpiryRules, page: Page, listed: Iterable[Listed[InstanceSummary]]
+) -> Page:
+    """A page of a list with its dates; ``listed`` tells which libvirt each host is."""
+    daemons = {one.host: one.daemon for one in listed}
+    keys = [(daemons[host], found.uuid) for host, found in page.rows]
+    with database.reading() as connection:
+        known = expiries.among(connection, keys)
+    put = _putting(known, rules)
+    return replace(page, rows=tuple((host, put(daemons[host], one)) for host, one in page.rows))
+
+
+def now() -> datetime:
+    """The time by which dates are judged."""
+    return datetime.now(UTC)
+
+
+def _putting(known: Mapping[tuple[str, str], str], rules: ExpiryRules) -> Dated:
     moment = now()
 
     def put(daemon: str, summary: InstanceSummary) -> InstanceSummary:
@@ -102,11 +124,6 @@ def dated(database: Database, rules: ExpiryRules) -> Dated:
         return replace(summary, expires=end, expiry=judge(end, moment, rules.notice_days))
 
     return put
-
-
-def now() -> datetime:
-    """The time by which dates are judged."""
-    return datetime.now(UTC)
 
 
 def _about(context: Context, name: str) -> About:

@@ -18,8 +18,14 @@ from lifebuoy.expiry import USUAL as USUAL_EXPIRY
 from lifebuoy.expiry import ExpiryRules
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
-from lifebuoy.settings.listening import LISTEN, listen_of, require_origin, require_url
-from lifebuoy.settings.values import HOST_TIMEOUT_S, Server, Settings, Webhook
+from lifebuoy.settings.listening import (
+    LISTEN,
+    listen_of,
+    require_origin,
+    require_server,
+    require_url,
+)
+from lifebuoy.settings.values import HOST_TIMEOUT_S, Client, Server, Settings, Webhook
 
 PREFIX: Final = "LIFEBUOY_"
 NESTED: Final = "__"
@@ -58,6 +64,10 @@ def _url(value: str) -> str:
 
 def _origin(value: str) -> str:
     return _checked(require_origin, value)
+
+
+def _server(value: str) -> str:
+    return _checked(require_server, value)
 
 
 HostName = Annotated[str, AfterValidator(_name)]
@@ -123,6 +133,28 @@ class WebhookModel(BaseModel):
     )
     secret_variable: str = Field(
         default="", description="Instead: the name of the environment variable that holds it."
+    )
+
+
+class ClientModel(BaseModel):
+    """The server that the command line speaks to, instead of to libvirt."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: Annotated[str, AfterValidator(_server)] = Field(
+        default="",
+        description="The address of a server (`lifebuoy serve`) that is asked for everything, such "
+        "as https://rescue.example; `--server`. Plain http is taken on loopback only.",
+    )
+    ca_file: Annotated[Path | None, Field(strict=False)] = Field(
+        default=None,
+        description="Certificates (PEM) of the authorities that its certificate may be of; else "
+        "those of this system.",
+    )
+    key_file: Annotated[Path | None, Field(strict=False)] = Field(
+        default=None,
+        description="The file with the API key, readable by this user alone (0600); else "
+        "`api-key` beside the file of the settings. The variable LIFEBUOY_API_KEY beats both.",
     )
 
 
@@ -211,6 +243,10 @@ class SettingsModel(BaseSettings):
         default=ServerModel(),
         description="The server, a table: [server].",
     )
+    client: ClientModel = Field(
+        default=ClientModel(),
+        description="The server that commands speak to, a table: [client].",
+    )
     hosts: dict[HostName, HostModel] = Field(
         default={},
         description="The hosts, a table each: [hosts.NAME].",
@@ -238,6 +274,11 @@ class SettingsModel(BaseSettings):
                 self.server.origin,
                 _expanded(self.server.tls_certificate),
                 _expanded(self.server.tls_key),
+            ),
+            client=Client(
+                self.client.url,
+                _expanded(self.client.ca_file),
+                _expanded(self.client.key_file),
             ),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)

@@ -39,6 +39,19 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """The server that the command line asks instead of libvirt; ``url`` is empty for none.
+
+    ``ca_file`` holds the authorities that its certificate is checked against, else the system's;
+    ``key_file`` the API key, else a file beside the settings.
+    """
+
+    url: str = ""
+    ca_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings with their defaults; ``settings/model.py`` says what each means."""
 
@@ -50,6 +63,7 @@ class Settings:
     retention: Retention = USUAL
     expiry: ExpiryRules = USUAL_EXPIRY
     server: Server = Server()
+    client: Client = Client()
     hosts: tuple[Place, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -29,6 +30,17 @@ def every(connection: sa.Connection) -> dict[tuple[str, str], str]:
     """All dates by daemon and UUID."""
     query = sa.select(expiries.c.daemon, expiries.c.instance, expiries.c.expires)
     return {(row.daemon, row.instance): row.expires for row in connection.execute(query)}
+
+
+def among(
+    connection: sa.Connection, instances: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """The dates of these, by daemon and UUID."""
+    query = sa.select(expiries.c.daemon, expiries.c.instance, expiries.c.expires)
+    query = query.where(expiries.c.instance.in_({uuid for _, uuid in instances}))
+    wanted = set(instances)
+    found = {(row.daemon, row.instance): row.expires for row in connection.execute(query)}
+    return {key: expires for key, expires in found.items() if key in wanted}
 
 
 def put(connection: sa.Connection, about: About, expires: str) -> None:

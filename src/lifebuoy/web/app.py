@@ -15,9 +15,17 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, errors, pages, renewing, signing
+from lifebuoy.web import acting, checking, consoles, errors, pages, renewing, saving, signing
 
-PAGES: Final = (signing.router, pages.router, acting.router, renewing.router)
+PAGES: Final = (
+    signing.router,
+    pages.router,
+    acting.router,
+    checking.router,
+    consoles.router,
+    renewing.router,
+    saving.router,
+)
 _HERE: Final = Path(__file__).parent
 
 

@@ -12,7 +12,7 @@ from lifebuoy.api.reaching import Instance, name_of
 from lifebuoy.api.renewing import refusals, seen
 from lifebuoy.api.state import Server
 from lifebuoy.model import Action, InstanceState
-from lifebuoy.operations import history, listing, reach, renewing
+from lifebuoy.operations import history, listing, renewing
 from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.status import state_of
 from lifebuoy.policy import verdicts
@@ -55,9 +55,8 @@ def list_instances(
     order, descending = listing.order_of(sort)
     states = frozenset({state} if state else ())
     query = listing.Query(q, states, None, order, descending, cursor=cursor)
-    dated = renewing.dated(server.database, server.desk.expiry)
-    listed = reach.instances(server.hosts, who.sees, dated)
-    found = listing.page(listing.rows(listed), query)
+    found, listed = server.overview.page(query, who.instances)
+    found = renewing.dated_page(server.database, server.desk.expiry, found, listed)
     return page(
         request,
         "table.html" if part else "instances.html",
