@@ -2,7 +2,7 @@
 it, finds nothing, whoever asks. A new call is tried as soon as it is in the document.
 
 It is the server's and libvirt's play host, so that what changes something may do so. What would
-take away an account or key with which it is tried is left out (document_hooks.py).
+take away an account or key with which it is tried is turned to others (document_hooks.py).
 """
 
 from __future__ import annotations

@@ -16,15 +16,18 @@ from starlette.requests import Request
 from lifebuoy.doctor import bootlog, chain
 from lifebuoy.doctor.evidence import weighed
 from lifebuoy.doctor.patterns import PATTERNS
-from lifebuoy.doctor.report import Health, Link, Origin, Plan, Report, Wanted, parse
+from lifebuoy.doctor.report import Health, Link, Origin, Plan, Report, Risk, Wanted, parse
 from lifebuoy.guest.doctor.checks import registry
 from lifebuoy.operations.checkups import Checkup, Shelf
 from lifebuoy.web import check_words
 from lifebuoy.web.chain import drawing
-from lifebuoy.web.checking import MOST_FINDINGS, MOST_LINES
+from lifebuoy.web.checking import MOST_FINDINGS, MOST_LINES, consent_is_needed
+from lifebuoy.web.language import Language
+from lifebuoy.web.language import words as words_of
 from lifebuoy.web.render import text
 from lifebuoy.web.saving import document, file_name, style
 
+TITLE: Final = "GRUB finds its modules in /boot"
 TEXT: Final = st.text(max_size=60) | st.sampled_from(
     [
         "</style><script>alert(1)</script>",
@@ -112,6 +115,7 @@ def test_what_a_guest_says_adds_no_element_and_no_attribute(said: str) -> None:
         assert list(shape(render(said))) == list(shape(render("x")))
 
 
+@settings(max_examples=60, deadline=None)
 @given(TEXT)
 def test_a_saved_report_loads_nothing_and_runs_nothing(said: str) -> None:
     page = document(request(), said, "2026-01-02T03:04:05.000Z", report_of(said))
@@ -152,6 +156,7 @@ def test_the_picture_says_in_words_what_it_shows(language: str) -> None:
     assert page.count('class="station broken first"') == 1
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(Health), min_size=10, max_size=10))
 def test_links_are_drawn_below_each_other_and_the_first_broken_one_is_the_largest(
     healths: list[Health],
@@ -198,6 +203,24 @@ def test_the_words_are_those_of_the_checks_and_the_patterns() -> None:
         assert set(words) == set(kinds)
 
 
+def test_what_is_of_high_risk_or_of_unknown_risk_needs_consent() -> None:
+    (low,) = (one for one in report_of("x").findings if one.repair)
+    assert low.repair is not None
+    high = low.model_copy(update={"repair": low.repair.model_copy(update={"risk": Risk.HIGH})})
+    assert not consent_is_needed([low], ()) and not consent_is_needed([low], (low.id,))
+    assert consent_is_needed([high], (high.id,))
+    assert consent_is_needed([], (low.id,)) and consent_is_needed([low], (low.id, "other"))
+
+
+def test_a_step_of_a_repair_is_called_by_what_is_checked() -> None:
+    chinese = words_of(Language.CHINESE).gettext
+    assert check_words.step(chinese, "mend loader-grub-files").startswith("修复 loader-grub-files")
+    assert check_words.step(str, "mend loader-grub-files").endswith(TITLE)
+    assert check_words.step(chinese, "look again") == "重新检测"
+    assert check_words.step(str, "mend <what> nobody knows") == "mend <what> nobody knows"
+
+
+@settings(max_examples=60, deadline=None)
 @given(TEXT)
 def test_a_saved_file_has_a_plain_name(name: str) -> None:
     found = file_name(name, "2026-01-02T03:04:05.000Z", "html")

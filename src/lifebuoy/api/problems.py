@@ -24,6 +24,7 @@ from lifebuoy.errors import (
     LifebuoyError,
     NotFound,
     NotSignedIn,
+    ProviderTrouble,
     Refused,
     StepFailed,
     TooManyTries,
@@ -41,6 +42,7 @@ _STATUS: Final[tuple[tuple[type[LifebuoyError], HTTPStatus], ...]] = (
     (Refused, HTTPStatus.CONFLICT),
     (DatabaseTrouble, HTTPStatus.SERVICE_UNAVAILABLE),
     (HostTrouble, HTTPStatus.BAD_GATEWAY),
+    (ProviderTrouble, HTTPStatus.BAD_GATEWAY),
 )
 _BUSY_S: Final = 5
 #: In the OpenAPI document: a header's value.

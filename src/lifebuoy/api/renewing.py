@@ -18,7 +18,7 @@ from lifebuoy.expiry import RenewRequest, judge, require_startable
 from lifebuoy.model import Action
 from lifebuoy.operations import renewing
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.status import InstanceDetails, InstanceSummary, details
+from lifebuoy.operations.status import InstanceDetails, InstanceSummary, details_of
 
 router = APIRouter(prefix="/instances/{host}/{uuid}", tags=["actions"])
 
@@ -53,7 +53,7 @@ def require_may_renew(server: Serving, who: Identity) -> None:
 
 def seen(server: Serving, instance: Reached) -> InstanceDetails:
     """All about an instance, its expiry date too."""
-    found = details(instance.context.host, instance.uuid)
+    found = details_of(instance.context.host, instance.domain)
     return replace(found, summary=dated(server, instance, found.summary))
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,10 +17,12 @@ from lifebuoy.cli import durable, log, options, output
 from lifebuoy.cli.served import Hosts
 from lifebuoy.cli.session import Session, of
 from lifebuoy.cli.worker import worker_name
+from lifebuoy.errors import BadInput
 from lifebuoy.interruption import BackgroundThread
 
 if TYPE_CHECKING:
     from lifebuoy.api.certificate import Certificate
+    from lifebuoy.api.state import Signing
     from lifebuoy.operations.serving import Served
     from lifebuoy.settings.listening import Listen
     from lifebuoy.store.audit import Entry
@@ -71,6 +74,7 @@ def serve(
     from lifebuoy.settings.listening import listen_of
 
     session = of(context)
+    session.require_here("a server is started on its own machine", "--server '' or unset it")
     where = listen_of(listen or session.settings.server.listen)
     log.set_up_service()
     certificate = _certificate(session)
@@ -101,6 +105,7 @@ def _serve(
     from lifebuoy.operations.serving import Worker
     from lifebuoy.web.app import make
 
+    signing = _signing(session, where)
     stopping = threading.Event()
     figures = Figures()
 
@@ -142,7 +147,17 @@ def _serve(
     try:
         origin = session.settings.server.origin
         serving.run(
-            where, origin, desk, hosts, overview, stopping, figures, certificate, make, told
+            where,
+            origin,
+            desk,
+            hosts,
+            signing,
+            overview,
+            stopping,
+            figures,
+            certificate,
+            make,
+            told,
         )
     finally:
         overview.stop()
@@ -166,6 +181,30 @@ def _certificate(session: Session) -> Certificate | None:
     server = session.settings.server
     files = files_of(server.tls_certificate, server.tls_key, server.origin)
     return None if files is None else Certificate(files)
+
+
+def _signing(session: Session, where: Listen) -> Signing:
+    """How people sign in; before anything is begun, as its settings may be wrong."""
+    from lifebuoy.accounts import vault
+    from lifebuoy.accounts.model import Role
+    from lifebuoy.api.state import Signing
+
+    server, openid = session.settings.server, session.settings.openid
+    key_file = server.key_file or session.state_dir / vault.FILE
+    opened, required = vault.open_vault(key_file), frozenset(map(Role, server.second_factor))
+    if not openid.issuer:
+        return Signing(opened, required)
+    from lifebuoy.accounts.provider import Provider
+    from lifebuoy.api.serving import names
+    from lifebuoy.settings.openid import secret_of
+
+    if names(where, server.origin) is None:
+        raise BadInput(
+            "a provider must know where to send browsers back to",
+            hint="the setting server.origin, such as https://rescue.example",
+        )
+    secret = secret_of(openid)
+    return Signing(opened, required, Provider(replace(openid, client_secret=secret)))
 
 
 def _operation(served: Served) -> None:

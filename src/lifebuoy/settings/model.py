@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -25,6 +25,7 @@ from lifebuoy.settings.listening import (
     require_server,
     require_url,
 )
+from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.values import HOST_TIMEOUT_S, Client, Server, Settings, Webhook
 
 PREFIX: Final = "LIFEBUOY_"
@@ -115,6 +116,30 @@ class ServerModel(BaseModel):
         description="The PEM file with its key, without a passphrase; refused where others than a "
         "group may read it.",
     )
+    key_file: Annotated[Path | None, Field(strict=False)] = Field(
+        default=None,
+        description="The file of the key that seals the secrets of second factors (mode 0600); "
+        "else one of this user's. It is made where there is none. Servers that share a database "
+        "share it.",
+        examples=["/etc/lifebuoy/server.key"],
+    )
+    second_factor: list[Literal["admin", "operator", "owner"]] = Field(
+        default=[],
+        description="Roles whose accounts must have a second factor to sign in with a password; "
+        "the others may.",
+        examples=[["admin"]],
+    )
+
+    def values(self) -> Server:
+        """The same as the rest of the program takes it."""
+        return Server(
+            self.listen,
+            self.origin,
+            self.key_file.expanduser() if self.key_file else None,
+            frozenset(self.second_factor),
+            _expanded(self.tls_certificate),
+            _expanded(self.tls_key),
+        )
 
 
 class WebhookModel(BaseModel):
@@ -243,6 +268,10 @@ class SettingsModel(BaseSettings):
         default=ServerModel(),
         description="The server, a table: [server].",
     )
+    openid: OpenIdModel = Field(
+        default=OpenIdModel(),
+        description="An OpenID provider to sign in at beside passwords, a table: [openid].",
+    )
     client: ClientModel = Field(
         default=ClientModel(),
         description="The server that commands speak to, a table: [client].",
@@ -269,12 +298,8 @@ class SettingsModel(BaseSettings):
             expiry=ExpiryRules(
                 self.expiry_notice_days, self.expiry_refuses_start, self.expiry_owners_renew
             ),
-            server=Server(
-                self.server.listen,
-                self.server.origin,
-                _expanded(self.server.tls_certificate),
-                _expanded(self.server.tls_key),
-            ),
+            server=self.server.values(),
+            openid=self.openid.values(),
             client=Client(
                 self.client.url,
                 _expanded(self.client.ca_file),

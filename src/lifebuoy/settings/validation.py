@@ -23,6 +23,7 @@ from lifebuoy.settings.model import (
     SettingsModel,
     WebhookModel,
 )
+from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.reading import SERVER_VARIABLE
 from lifebuoy.settings.values import Found, Origin
 
@@ -32,6 +33,7 @@ _SERVER: Final = ("client", "url")
 _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "server": ServerModel,
     "client": ClientModel,
+    "openid": OpenIdModel,
     "hosts": HostModel,
     "webhooks": WebhookModel,
 }
@@ -144,11 +146,15 @@ def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ..
             for hook in sorted(value):
                 for key in WebhookModel.model_fields:
                     yield ("webhooks", hook, key), getattr(value[hook], key)
-        elif name in {"server", "client"}:
+        elif name in {"server", "client", "openid"}:
             for key in type(value).model_fields:
-                yield (name, key), getattr(value, key)
+                yield (name, key), _shown(key, getattr(value, key))
         else:
             yield (name,), masked(value) if name == "database" else value
+
+
+def _shown(key: str, value: Any) -> Any:
+    return "***" if key == "client_secret" and value else value
 
 
 def _merged(below: _Tree, above: _Tree) -> dict[str, Any]:

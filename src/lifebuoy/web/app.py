@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, checking, consoles, errors, pages, renewing, saving, signing
+from lifebuoy.web import (
+    accounts,
+    acting,
+    assets,
+    audit,
+    backups,
+    checking,
+    consoles,
+    errors,
+    hosts,
+    images,
+    openid,
+    operations,
+    own,
+    pages,
+    password,
+    renewing,
+    saving,
+    signing,
+    totp,
+)
 
 PAGES: Final = (
     signing.router,
+    totp.router,
+    openid.router,
     pages.router,
     acting.router,
     checking.router,
     consoles.router,
     renewing.router,
     saving.router,
+    backups.router,
+    password.router,
+    operations.router,
+    audit.router,
+    hosts.router,
+    images.router,
+    accounts.router,
+    own.router,
 )
-_HERE: Final = Path(__file__).parent
 
 
 def make(serving: Serving) -> ASGIApp:
@@ -44,8 +71,9 @@ def with_pages(app: FastAPI) -> FastAPI:
     """The application with its pages; errors there become pages, too."""
     for router in PAGES:
         app.include_router(router)
-    for name in ("static", "parts"):
-        app.mount(f"/{name}", StaticFiles(directory=_HERE / name, check_dir=False), name)
+    for name in assets.FOLDERS:
+        app.mount(f"/{name}", assets.Assets(name), name)
+    assets.version()  # reads them now, and not when the first page is waited for
     app.add_exception_handler(LifebuoyError, errors.of_ours)
     app.add_exception_handler(RequestValidationError, errors.of_validation)
     app.add_exception_handler(HTTPException, errors.of_framework)

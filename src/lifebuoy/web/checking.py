@@ -117,7 +117,7 @@ def mend(
 ) -> Response:
     """Mend; the page shows each step."""
     try:
-        if _needs_consent(_todo(server, instance, only), only) and not consent:
+        if consent_is_needed(_todo(server, instance, only), only) and not consent:
             raise ConsentNeeded("a repair of high risk is made with your consent only")
         known = secret(passphrase)
         asked = repair_request(only, known, offline=offline)
@@ -130,6 +130,7 @@ def mend(
 @router.post(_PATH + "/preview", **_ACTS)
 def preview(
     request: Request,
+    server: Server,
     who: Who,
     instance: Instance,
     only: Chosen = (),
@@ -141,7 +142,8 @@ def preview(
     try:
         known = secret(passphrase)
         asked = RepairRequest(offline=offline)
-        plan = repair.preview(instance.context, instance.uuid, only, asked, known)
+        with server.desk.checkups.looking(instance.context, instance.uuid):
+            plan = repair.preview(instance.context, instance.uuid, only, asked, known)
     except LifebuoyError as problem:
         error = problem
     return page(
@@ -195,7 +197,7 @@ def _repair_dialog(
         **_common(instance),
         todo=todo,
         only=only,
-        needs_consent=_needs_consent(todo, only),
+        needs_consent=consent_is_needed(todo, only),
         error=error,
     )
 
@@ -206,7 +208,7 @@ def _todo(server: Serving, instance: Reached, only: tuple[str, ...]) -> list[Fin
     return repair.chosen(found.report, only) if found and found.report else []
 
 
-def _needs_consent(todo: list[Finding], only: tuple[str, ...]) -> bool:
+def consent_is_needed(todo: list[Finding], only: tuple[str, ...]) -> bool:
     """Whether something of high risk is named, or something of which that is not known."""
     known = {one.id: one.repair.risk for one in todo if one.repair}
     return any(known.get(id_, Risk.HIGH) is Risk.HIGH for id_ in only)

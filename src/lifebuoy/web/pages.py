@@ -28,6 +28,7 @@ OFFERED = (
     Action.START,
     Action.STOP,
     Action.REBOOT,
+    Action.BACKUP_CREATE,
     Action.ENTER_RESCUE,
     Action.EXIT_RESCUE,
     Action.RENEW,

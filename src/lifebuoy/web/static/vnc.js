@@ -1,8 +1,9 @@
 // The page of an instance's screen.
 
-import RFB from "/parts/novnc/core/rfb.js";
-import { Connection, fullScreen, wayOut } from "./connection.js";
+import { Connection, fullScreen, part, wayOut } from "./connection.js";
 import { strokes, symbolOf } from "./typing.js";
+
+const { default: RFB } = await part("novnc/core/rfb.js");
 
 // So fast that nobody waits, so slow that the few keys which a PS/2 keyboard keeps are not too few.
 const STROKE_MS = 12;
@@ -27,6 +28,9 @@ const connection = new Connection(root, (socket) => {
   const canvas = place.lastElementChild.querySelector("canvas");
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", root.dataset.label);
+  // What is held when the focus leaves the screen is let go elsewhere, which noVNC only hears of when
+  // it is the whole window that is left. A Ctrl that the instance thinks held spoils what follows.
+  canvas.addEventListener("blur", () => window.dispatchEvent(new Event("blur")));
   mine.addEventListener("connect", () => {
     connection.up();
     for (const button of root.querySelectorAll("[data-needs]")) button.disabled = false;
