@@ -60,6 +60,12 @@ class NotAllowed(Refused):
     code = "not-allowed"
 
 
+class Expired(Refused):
+    """The instance's time is over, and it may not be started until it is renewed."""
+
+    code = "expired"
+
+
 class ConsentNeeded(Refused):
     """The instance runs and the user has not consented to a forced shutdown."""
 

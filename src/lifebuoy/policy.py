@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from lifebuoy.errors import NotAllowed, PasswordRefused
@@ -45,6 +47,7 @@ PASSWORD_RULE: Final = (
 OFFERED: Final = frozenset(
     {
         Action.SHOW,
+        Action.RENEW,
         Action.START,
         Action.STOP,
         Action.REBOOT,
@@ -78,13 +81,18 @@ class Verdict:
         return not self.reason
 
 
-def verdicts(state: InstanceState, name: str) -> list[Verdict]:
-    """Of every action that this release offers, in the order of ``Action``."""
+def verdicts(
+    state: InstanceState, name: str, otherwise: Mapping[Action, str] = MappingProxyType({})
+) -> list[Verdict]:
+    """Of every action that this release offers, in the order of ``Action``.
+
+    ``otherwise`` says why actions are refused that the state allows.
+    """
     found = []
     for action in (one for one in Action if one in OFFERED):
         try:
             require(action, state, name)
-            found.append(Verdict(action, ""))
+            found.append(Verdict(action, otherwise.get(action, "")))
         except NotAllowed as error:
             found.append(Verdict(action, error.message))
     return found

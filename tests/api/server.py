@@ -47,9 +47,10 @@ class Server:
         assert line, self.log.read_text()
         self.url = json.loads(line)["url"]
         deadline = time.monotonic() + _START_S
-        while httpx.get(f"{self.url}/readyz").json()["connected"] == 0:
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.1)
+        with self.client() as client:
+            while client.get("/readyz").json()["connected"] == 0:
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.1)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it; its exit status."""
@@ -79,9 +80,9 @@ class Server:
 
 
 @contextmanager
-def serving(command: Command) -> Iterator[Server]:
+def serving(command: Command, kind: type[Server] = Server) -> Iterator[Server]:
     """A server for the block."""
-    server = Server(command)
+    server = kind(command)
     server.start()
     try:
         yield server

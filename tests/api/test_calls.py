@@ -24,6 +24,7 @@ NOBODYS: Final = f"{V1}/accounts/nobody/instances"
 NEEDS: Final = {
     ("get", "/healthz"): ("nothing", "/healthz"),
     ("get", "/readyz"): ("nothing", "/readyz"),
+    ("get", "/metrics"): ("monitor", "/metrics"),
     ("get", f"{V1}/hosts"): ("read", f"{V1}/hosts"),
     ("get", f"{V1}/instances"): ("read", f"{V1}/instances"),
     ("get", f"{V1}/instances/{{host}}/{{uuid}}"): ("read", INSTANCE),
@@ -32,6 +33,7 @@ NEEDS: Final = {
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/reboot"): ("act", f"{NOTHING}/reboot"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/enter"): ("act", f"{INSTANCE}/rescue/enter"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/exit"): ("act", f"{INSTANCE}/rescue/exit"),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/renew"): ("act", f"{INSTANCE}/renew"),
     ("post", f"{CONSOLE}/tickets"): ("act", f"{INSTANCE}/console/tickets"),
     ("get", f"{V1}/instances/{{host}}/{{uuid}}/screenshot"): ("read", f"{INSTANCE}/screenshot"),
     ("get", f"{V1}/instances/{{host}}/{{uuid}}/rescue"): ("read", f"{INSTANCE}/rescue"),
@@ -97,11 +99,11 @@ NEEDS: Final = {
     ("delete", f"{GIVEN}/{{host}}/{{uuid}}"): ("administer", f"{NOBODYS}/-/{UUID}"),
 }
 MAY: Final = {
-    "admin": {"read", "act", "administer"},
-    "operator": {"read", "act"},
+    "admin": {"read", "act", "monitor", "administer"},
+    "operator": {"read", "act", "monitor"},
     "owner": {"read", "act"},
 }
-SCOPES: Final = ("read", "act", "administer")
+SCOPES: Final = ("read", "act", "monitor", "administer")
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ _ABSOLUTE: Final = re.compile(r"(?<![\w.~:/})])/([a-z]+)/(?=\w)")
 #: Folders that every Linux has; others are of one machine alone.
 _EVERYWHERE: Final = frozenset(
     {"bin", "boot", "dev", "etc", "lib", "lib64", "mnt", "proc", "run", "sbin", "sys", "tmp", "usr"}
-    | {"var"}
+    | {"opt", "var"}
 )
 
 

@@ -26,12 +26,13 @@ class Permission(StrEnum):
 
     READ = "read"  # look at instances, hosts and operations
     ACT = "act"  # change instances
+    MONITOR = "monitor"  # figures about all of it
     ADMINISTER = "administer"  # accounts, and who may do what
 
 
 MAY: Final[dict[Role, frozenset[Permission]]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.OPERATOR: frozenset({Permission.READ, Permission.ACT}),
+    Role.OPERATOR: frozenset({Permission.READ, Permission.ACT, Permission.MONITOR}),
     Role.OWNER: frozenset({Permission.READ, Permission.ACT}),
 }
 

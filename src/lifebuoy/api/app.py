@@ -23,8 +23,10 @@ from lifebuoy.api import (
     images,
     instances,
     keys,
+    metrics,
     operations,
     problems,
+    renewing,
     rescue,
     screenshot,
 )
@@ -35,6 +37,7 @@ from lifebuoy.errors import LifebuoyError
 CALLS: Final = (
     instances.router,
     actions.router,
+    renewing.router,
     rescue.router,
     doctor.router,
     consoles.router,
@@ -72,6 +75,7 @@ def application(serving: Serving) -> FastAPI:
     calls.include_router(consoles.sockets)
     app.include_router(calls)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.add_exception_handler(LifebuoyError, problems.of_ours)
     app.add_exception_handler(RequestValidationError, problems.of_validation)
     app.add_exception_handler(HTTPException, problems.of_framework)

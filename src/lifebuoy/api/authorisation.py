@@ -115,7 +115,8 @@ def require_same_origin(request: HTTPConnection, server: Serving) -> None:
     """
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
-    ours = server.origin or f"http://{request.headers.get('host', '')}"
+    scheme = "https" if server.tls else "http"
+    ours = server.origin or f"{scheme}://{request.headers.get('host', '')}"
     same = origin is None or urlsplit(origin) == urlsplit(ours)
     if not same or site not in {"same-origin", "none"}:
         raise Forbidden("this was not sent from a page of this server")

@@ -15,10 +15,10 @@ from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached, name_of
+from lifebuoy.api.renewing import refusals, seen
 from lifebuoy.api.state import Server
 from lifebuoy.model import InstanceState
-from lifebuoy.operations import listing, shapes
-from lifebuoy.operations.status import details_of
+from lifebuoy.operations import listing, renewing, shapes
 from lifebuoy.policy import verdicts
 
 router = APIRouter(tags=["instances"])
@@ -66,6 +66,7 @@ def list_instances(
         cursor=cursor,
     )
     page, listed = server.overview.page(query, who.instances)
+    page = renewing.dated_page(server.database, server.desk.expiry, page, listed)
     shape = {
         "instances": [shapes.summary(name, found) for name, found in page.rows],
         "total": page.total,
@@ -85,11 +86,15 @@ _SHOWS["responses"] |= {
 
 @router.get("/instances/{host}/{uuid}", **_SHOWS, response_model=models.Instance)
 def show_instance(
-    instance: Instance, if_none_match: Annotated[str | None, Header(max_length=2000)] = None
+    server: Server,
+    who: Who,
+    instance: Instance,
+    if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
 ) -> Response:
     """All about an instance, and which actions its state allows now. With `If-None-Match` and the
     `ETag` of an earlier answer: 304 if nothing has changed."""
-    found = written(models.Instance.model_validate(shape_of(instance), from_attributes=True))
+    shape = shape_of(server, who, instance)
+    found = written(models.Instance.model_validate(shape, from_attributes=True))
     tag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
     if if_none_match is not None and tag in {one.strip() for one in if_none_match.split(",")}:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
@@ -102,16 +107,16 @@ def written(found: BaseModel) -> Response:
     return Response(found.model_dump_json(), media_type="application/json")
 
 
-def shape_of(instance: Reached) -> dict[str, Any]:
+def shape_of(server: Server, who: Who, instance: Reached) -> dict[str, Any]:
     """The instance as docs/schema/instance.json has it, and what may be done with it; dataclasses
     and enumerations within."""
-    found = details_of(instance.context.host, instance.domain)
+    found = seen(server, instance)
     summary = found.summary
     return {
         "host": name_of(instance.host),
         **shapes.instance(found),
         "actions": [
             {**asdict(one), "allowed": one.is_allowed}
-            for one in verdicts(summary.state, summary.name)
+            for one in verdicts(summary.state, summary.name, refusals(server, who, summary))
         ],
     }

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from lifebuoy.accounts.model import Permission, Role
 from lifebuoy.console.kind import ConsoleKind
+from lifebuoy.expiry import DAYS_MAX, Expiry
 from lifebuoy.model import Action, ChangePolicy, InstanceState, RunState, StopMode
 from lifebuoy.policy import PASSWORD_MAX, PASSWORD_MIN, PASSWORD_RULE, PASSWORD_SPECIAL
 from lifebuoy.store.records import Standing
@@ -55,6 +56,8 @@ class Summary(BaseModel):
     since: str = Field(description="When it entered rescue mode; empty outside it.")
     image: str
     problem: str = Field(description="Why the state cannot be trusted; empty as a rule.")
+    expires: str = Field(description="Until when it may be used, ISO 8601, UTC; empty: for ever.")
+    expiry: Expiry = Field(description="How near that is.")
 
 
 class Instances(BaseModel):
@@ -395,3 +398,28 @@ class ExitRescue(Body):
     force: bool = Field(default=False, description="Leave even while file systems are mounted.")
     keep_nvram: bool = False
     watch_s: float = Field(default=120.0, ge=0, le=3600, allow_inf_nan=False)
+
+
+class Renew(Body):
+    """Until when an instance may be used: one of the three."""
+
+    until: str = Field(
+        default="",
+        max_length=40,
+        description="A date, which is the end of that day in UTC, or a time with its zone.",
+    )
+    days: int = Field(
+        default=0,
+        ge=0,
+        le=DAYS_MAX,
+        description="So many days more; from today where it has no date or it is over.",
+    )
+    clear: bool = Field(default=False, description="No date any more.")
+
+
+class Renewal(BaseModel):
+    """What became of it."""
+
+    before: str = Field(description="The date before; empty for none.")
+    expires: str = Field(description="The date now; empty for none.")
+    expiry: Expiry

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -59,11 +60,20 @@ _SECURE_S: Final = 31_536_000
 
 class Passing:
     """Wraps the application. ``names`` are the host names that it answers to, None for any;
-    ``secure`` that it is reached by TLS."""
+    ``secure`` that it is reached by TLS; ``counted`` hears of each request: its method, the
+    template of its path, its status, and the seconds until its answer began."""
 
-    def __init__(self, app: ASGIApp, *, names: frozenset[str] | None, secure: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        names: frozenset[str] | None,
+        secure: bool,
+        counted: Callable[[str, str, int, float], None] = lambda *_: None,
+    ) -> None:
         self._app = app
         self._names = names
+        self._counted = counted
         self._headers = _HEADERS | (
             {"Strict-Transport-Security": f"max-age={_SECURE_S}"} if secure else {}
         )
@@ -82,6 +92,8 @@ class Passing:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 told["status"] = message["status"]
+                seconds = time.monotonic() - began
+                self._counted(scope["method"], _route_of(scope), message["status"], seconds)
                 self._add(scope, message, id_)
             await send(message)
 
@@ -156,6 +168,14 @@ class Passing:
             ms=round(seconds * 1000, 1),
             **facts,
         )
+
+
+def _route_of(scope: Scope) -> str:
+    """The template of a request's path; of a file its folder, and empty where there is nothing."""
+    if scope.get("route") is None:
+        return str(scope.get("root_path", ""))
+    path = str(scope["route"].path)  # without the prefix of the router that it is in
+    return API + path if scope["path"].startswith(API) and not path.startswith(API) else path
 
 
 def _is_chunked(headers: Headers) -> bool:

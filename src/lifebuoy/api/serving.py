@@ -14,7 +14,9 @@ import uvicorn
 from anyio import to_thread
 from starlette.types import ASGIApp
 
+from lifebuoy.api.certificate import Certificate
 from lifebuoy.api.events import Hub
+from lifebuoy.api.figures import Figures
 from lifebuoy.api.state import Serving, Signing
 from lifebuoy.errors import HostTrouble
 from lifebuoy.operations import history
@@ -40,10 +42,14 @@ def run(
     signing: Signing,
     overview: Overview,
     stopping: threading.Event,
+    figures: Figures,
+    certificate: Certificate | None,
     make: Callable[[Serving], ASGIApp],
     told: Callable[[str], None],
 ) -> None:
     """Serve what ``make`` makes; ``told`` hears the address once connections are taken.
+
+    With a ``certificate`` it speaks TLS; else a proxy does, where it does not stay on loopback.
 
     ``stopping`` is set as soon as the process is told to end, by SIGTERM or Ctrl-C.
 
@@ -62,6 +68,8 @@ def run(
             origin=origin,
             names=names(where, origin),
             stopping=stopping,
+            figures=figures,
+            tls=certificate is not None,
         )
         config = uvicorn.Config(
             make(serving),
@@ -70,13 +78,16 @@ def run(
             lifespan="off",
             server_header=False,
             # a proxy says from where a request comes; where there is none, anybody could
-            proxy_headers=bool(origin),
+            proxy_headers=bool(origin) and certificate is None,
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
             # what consoles carry is small or compressed already
             ws_per_message_deflate=False,
             ws_max_size=_MESSAGE_MAX,
         )
-        told(origin or f"http://{Listen(where.host, port)}")
+        if certificate is not None:
+            config.load()
+            config.ssl = certificate.context
+        told(origin or f"{'https' if certificate else 'http'}://{Listen(where.host, port)}")
         _Server(config, stopping).run([sock])
 
 

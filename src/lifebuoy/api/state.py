@@ -13,6 +13,7 @@ from lifebuoy.accounts.model import Role
 from lifebuoy.accounts.provider import Provider
 from lifebuoy.accounts.vault import Vault
 from lifebuoy.api.events import Hub
+from lifebuoy.api.figures import Figures
 from lifebuoy.console.pictures import Pictures
 from lifebuoy.console.seats import Seats
 from lifebuoy.console.tickets import Tickets
@@ -37,9 +38,10 @@ class Signing:
 @dataclass(frozen=True, slots=True)
 class Serving:
     """``origin`` is the address at which browsers see the server, where that is set; ``names`` are
-    the host names that a request may be addressed to, None for any.
+    the host names that a request may be addressed to, None for any; ``tls`` that the server speaks
+    TLS itself.
 
-    ``stopping`` is set when the server is told to end.
+    ``stopping`` is set when the server is told to end. ``figures`` are for a monitoring system.
     """
 
     desk: Desk
@@ -49,7 +51,9 @@ class Serving:
     signing: Signing
     origin: str = ""
     names: frozenset[str] | None = None
+    tls: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
+    figures: Figures = field(default_factory=Figures)
     tickets: Tickets = field(default_factory=Tickets)
     seats: Seats = field(default_factory=Seats)
     pictures: Pictures = field(default_factory=Pictures)
@@ -62,7 +66,7 @@ class Serving:
     @property
     def is_secure(self) -> bool:
         """Whether browsers reach it by TLS."""
-        return self.origin.startswith("https:")
+        return self.tls or self.origin.startswith("https:")
 
 
 def serving(connection: HTTPConnection) -> Serving:

@@ -36,7 +36,7 @@ def add(
         list[str] | None,
         typer.Option(
             "--scope",
-            metavar="read|act|administer",
+            metavar="read|act|monitor|administer",
             help="What it may do of what its account may; may be given several times. Else read.",
             show_default=False,
         ),

@@ -26,6 +26,7 @@ from lifebuoy.cli import (
     operations,
     options,
     power,
+    renew,
     repair,
     rescue,
     screen,
@@ -130,6 +131,6 @@ app.add_typer(account.app, name="account")
 app.add_typer(api_key.app, name="api-key")
 for module in (
     *(audit, events, instances, power, console, screen, bootlog),
-    *(diagnose, doctor, repair, ssh, worker, serve),
+    *(renew, diagnose, doctor, repair, ssh, worker, serve),
 ):
     module.register(app)

@@ -50,11 +50,33 @@ def is_server(session: Session) -> bool:
     return not _opened(session).is_sqlite
 
 
+def is_there(session: Session) -> bool:
+    """Whether there is a database already: a server, or this user's file."""
+    return bool(session.settings.database) or (session.state_dir / "lifebuoy.sqlite").exists()
+
+
 def _opened(session: Session) -> Database:
     session.require_here("the database is that of this machine")
     from lifebuoy.store import default_url, open_database  # a tenth of a second
 
     return open_database(session.settings.database or default_url(session.state_dir))
+
+
+@contextmanager
+def told_to_webhooks(session: Session, database: Database) -> Iterator[None]:
+    """What happens is told to the webhooks of the settings, in the block.
+
+    Raises:
+        BadInput: the secret of one cannot be used.
+    """
+    if not session.settings.webhooks:
+        yield
+        return
+    from lifebuoy.webhooks.delivery import delivering  # loads an HTTP client
+    from lifebuoy.webhooks.secrets import hooks_of
+
+    with delivering(database, hooks_of(session.settings.webhooks, os.environ)):
+        yield
 
 
 class OnRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lifebuoy.cli import listing, options, output
+from lifebuoy.cli import expiring, listing, options, output
 from lifebuoy.cli.session import of
 from lifebuoy.model import InstanceState
 from lifebuoy.operations import shapes
@@ -31,7 +31,9 @@ def list_(
 
     A host that does not answer in time is shown as such; the exit status is then 1.
     """
-    listed = listing.of_instances(of(context), summaries, lambda _found: True, timeout)
+    session = of(context)
+    question = expiring.with_dates(session, summaries)
+    listed = listing.of_instances(session, question, lambda _found: True, timeout)
     if json:
         output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):
@@ -49,7 +51,8 @@ def show(context: typer.Context, name: options.Name, json: options.Json = False)
         host, result = there.host, server.details(there)
     else:
         with session.look(name) as (found, name):
-            host, result = found.host.given_name, details(found.host, name)
+            result = expiring.with_date(session, found, details(found.host, name))
+            host = found.host.given_name
     if json:
         output.print_json({"host": host, **shapes.instance(result)})
     else:
@@ -59,7 +62,7 @@ def show(context: typer.Context, name: options.Name, json: options.Json = False)
 def _table(listed: list[Listed[InstanceSummary]]) -> None:
     listing.show(
         listed,
-        ("ID", "NAME", "STATE", "MEMORY", "AUTOSTART", "SINCE", "IMAGE"),
+        ("ID", "NAME", "STATE", "MEMORY", "AUTOSTART", "SINCE", "IMAGE", "EXPIRES"),
         lambda found: (
             "-" if found.id is None else str(found.id),
             found.name,
@@ -68,6 +71,7 @@ def _table(listed: list[Listed[InstanceSummary]]) -> None:
             "yes" if found.autostart else "no",
             found.since,
             found.image,
+            expiring.cell(found),
         ),
     )
 
@@ -79,6 +83,7 @@ def _rows(result: InstanceDetails) -> list[tuple[str, object]]:
         ("name", summary.name),
         ("uuid", summary.uuid),
         ("state", summary.state),
+        ("expires", expiring.words(summary)),
         ("machine", f"{summary.run_state}, {traits.arch} {traits.machine}"),
         ("rescue", f"since {stay.since}, image {stay.image}" if stay else ""),
         ("before it", ("running" if stay.was_running else "stopped") if stay else ""),

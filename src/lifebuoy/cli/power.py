@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from lifebuoy.cli import ask, booted, options, output, progress, there
+from lifebuoy.cli import ask, booted, durable, expiring, options, output, progress, there
 from lifebuoy.cli.durable import OnRecord, on_record_if_possible
 from lifebuoy.cli.operations import queued
 from lifebuoy.cli.session import of
@@ -42,7 +42,8 @@ def start(
 ) -> None:
     """Start a stopped instance; with --watch, say whether it reaches a login.
 
-    In rescue mode it is refused: leave rescue mode first.
+    In rescue mode it is refused: leave rescue mode first. Past its expiry date, too, unless the
+    settings say otherwise: lifebuoy renew.
     """
     session = of(context)
     asked: JsonObject = {"watch_s": watch}
@@ -53,6 +54,7 @@ def start(
         return
     if queue:
         with session.instance(name) as (found, name):
+            expiring.require_may_start(session, durable.database(session), found, name)
             queued(session, found, power.START, name, asked, as_json=json)
         return
     with (
@@ -62,6 +64,7 @@ def start(
         if opened is None:
             report = power.start(found, name, watch_s=watch)
         else:
+            expiring.require_may_start(session, opened.database, found, name)
             report = _performed(opened, found, power.START, name, asked, json).report
     _tell_start(name, report, as_json=json)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lifebuoy.cli import access, listing, options, output
+from lifebuoy.cli import access, expiring, listing, options, output
 from lifebuoy.cli.session import Session, of
 from lifebuoy.model import InstanceState
 from lifebuoy.operations import shapes
@@ -54,7 +54,9 @@ def list_(
     All configured hosts are asked at the same time. A host that does not answer in time is shown
     as such; the exit status is then 1.
     """
-    listed = listing.of_instances(of(context), rescue_list, is_in_rescue, timeout)
+    session = of(context)
+    question = expiring.with_dates(session, rescue_list)
+    listed = listing.of_instances(session, question, is_in_rescue, timeout)
     if json:
         output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):

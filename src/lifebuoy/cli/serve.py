@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import structlog
@@ -20,6 +21,7 @@ from lifebuoy.errors import BadInput
 from lifebuoy.interruption import BackgroundThread
 
 if TYPE_CHECKING:
+    from lifebuoy.api.certificate import Certificate
     from lifebuoy.api.state import Signing
     from lifebuoy.operations.serving import Served
     from lifebuoy.settings.listening import Listen
@@ -63,8 +65,8 @@ def serve(
     """Serve the REST API and the web console for all configured hosts, and work on operations.
 
     Who may use it is said by accounts: lifebuoy account add NAME --role admin makes the first. It
-    listens on this machine alone unless told otherwise; for others a proxy with TLS stands before
-    it (the setting server.origin).
+    listens on this machine alone unless told otherwise; for others it speaks TLS (the settings
+    server.tls_certificate and server.tls_key), or a proxy before it does (server.origin).
 
     For the embedded libvirt it is the one process that uses it. The log is on standard error, a
     line of JSON for each event.
@@ -75,11 +77,12 @@ def serve(
     session.require_here("a server is started on its own machine", "--server '' or unset it")
     where = listen_of(listen or session.settings.server.listen)
     log.set_up_service()
+    certificate = _certificate(session)
     hosts = Hosts(session, [], lambda subject, event: _log.info("host", host=subject, state=event))
     opened = durable.OnRecord(session)
     try:
-        with hosts:
-            _serve(session, opened, hosts, where, parallel, as_json=json)
+        with durable.told_to_webhooks(session, opened.database), hosts:
+            _serve(session, opened, hosts, where, certificate, parallel, as_json=json)
     finally:
         opened.close()
 
@@ -89,12 +92,14 @@ def _serve(
     opened: durable.OnRecord,
     hosts: Hosts,
     where: Listen,
+    certificate: Certificate | None,
     parallel: int,
     *,
     as_json: bool,
 ) -> None:
     """Serve until told to stop; then the worker lets go of what is under way."""
     from lifebuoy.api import serving
+    from lifebuoy.api.figures import Figures
     from lifebuoy.operations.desk import Desk
     from lifebuoy.operations.overview import Overview
     from lifebuoy.operations.serving import Worker
@@ -102,8 +107,14 @@ def _serve(
 
     signing = _signing(session, where)
     stopping = threading.Event()
-    worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
-    desk = Desk(opened.engine, worker)
+    figures = Figures()
+
+    def operation(served: Served) -> None:
+        figures.operation(served)
+        _operation(served)
+
+    worker = Worker(opened.engine, hosts, worker_name(), parallel, operation, _seen, _notice)
+    desk = Desk(opened.engine, worker, expiry=session.settings.expiry)
     opened.engine.reached = desk.checkups.reached
     overview = Overview(hosts, session.settings.host_timeout_s)
     opened.engine.about_to_end = overview.mark
@@ -119,6 +130,9 @@ def _serve(
 
     thread = BackgroundThread(work, name="worker")
     thread.start()
+    if certificate is not None:
+        follow = partial(certificate.follow, stopping, lambda words: _log.info("tls", what=words))
+        BackgroundThread(follow, name="certificate").start()
 
     def told(url: str) -> None:
         if as_json:
@@ -132,7 +146,19 @@ def _serve(
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
         origin = session.settings.server.origin
-        serving.run(where, origin, desk, hosts, signing, overview, stopping, make, told)
+        serving.run(
+            where,
+            origin,
+            desk,
+            hosts,
+            signing,
+            overview,
+            stopping,
+            figures,
+            certificate,
+            make,
+            told,
+        )
     finally:
         overview.stop()
         stopping.set()
@@ -142,6 +168,19 @@ def _serve(
         _log.info("ended")
     if broken:
         raise broken[0]
+
+
+def _certificate(session: Session) -> Certificate | None:
+    """The TLS of the settings.
+
+    Raises:
+        BadInput: its files cannot be used.
+    """
+    from lifebuoy.api.certificate import Certificate, files_of
+
+    server = session.settings.server
+    files = files_of(server.tls_certificate, server.tls_key, server.origin)
+    return None if files is None else Certificate(files)
 
 
 def _signing(session: Session, where: Listen) -> Signing:

@@ -103,7 +103,7 @@ def worker(
                     tell.seen,
                     tell.worker,
                 )
-                with hosts:
+                with durable.told_to_webhooks(session, opened.database), hosts:
                     at_work.serve(stop)
             tell("worker", "has ended; nothing is under way")
         finally:

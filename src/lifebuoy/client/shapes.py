@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lifebuoy.errors import LifebuoyError, ServerNotUnderstood
+from lifebuoy.expiry import Expiry
 from lifebuoy.hypervisor import Graphics, SshHop
 from lifebuoy.model import Action, InstanceState, RunState
 from lifebuoy.operations.failures import restored
@@ -59,6 +60,8 @@ def summary(told: Mapping[str, Any]) -> InstanceSummary:
             since=told["since"],
             image=told["image"],
             problem=told["problem"],
+            expires=told["expires"],
+            expiry=Expiry(told["expiry"]),
         )
 
 

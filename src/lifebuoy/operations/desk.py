@@ -16,14 +16,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from lifebuoy.errors import InstanceNotFound, KeyReused, LifebuoyError
+from lifebuoy.expiry import USUAL, ExpiryRules, RenewRequest
 from lifebuoy.hypervisor import Domain
 from lifebuoy.model import Action
-from lifebuoy.operations import asking, history, power, status
+from lifebuoy.operations import asking, history, power, renewing, status
 from lifebuoy.operations.asking import Asker
 from lifebuoy.operations.backup_asking import BackupRequest, kind_of
 from lifebuoy.operations.backup_needs import require_possible
 from lifebuoy.operations.checkups import Checkups
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.engine import Engine
 from lifebuoy.operations.enter import ENTER, Secrets
 from lifebuoy.operations.enter import packed as packed_enter
@@ -35,6 +37,7 @@ from lifebuoy.operations.password import PASSWORD
 from lifebuoy.operations.password import Secret as PasswordSecret
 from lifebuoy.operations.plan import EnterRequest, plan
 from lifebuoy.operations.power import StopRequest
+from lifebuoy.operations.renewing import Renewal
 from lifebuoy.operations.repair import REPAIR, RepairRequest, Secret, UndoRequest, doctor_of
 from lifebuoy.operations.repair import UNDO as REPAIR_UNDO
 from lifebuoy.operations.repair import packed as packed_repair
@@ -61,6 +64,7 @@ class Desk:
     engine: Engine
     worker: Worker
     checkups: Checkups = field(default_factory=Checkups)
+    expiry: ExpiryRules = USUAL
 
     @property
     def database(self) -> Database:
@@ -72,11 +76,13 @@ class Desk:
 
         Raises:
             NotAllowed: not in its state.
+            Expired: its time is over.
             Busy: somebody is at work on it.
         """
 
         def check() -> None:
             status.require_allowed(context.host, uuid, Action.START)
+            renewing.require_may_start(self.database, context, uuid, self.expiry)
 
         return self._submit(context, uuid, power.START, {"watch_s": watch_s}, caller, check)
 
@@ -136,6 +142,32 @@ class Desk:
             return self._begin(context, ENTER, domain, packed, secrets, caller, note)
 
         return self._once(caller, ENTER, request.name, packed, ask)
+
+    def renew(self, context: Context, uuid: str, request: RenewRequest, caller: Caller) -> Renewal:
+        """Give an instance another end of its time; done when this comes back.
+
+        Raises:
+            BadInput: that is no date to come.
+            KeyReused: another request came with its key.
+        """
+        own(context, uuid)
+        what = _hash(json.dumps(["renew", uuid, asdict(request)], sort_keys=True))
+
+        def note(connection: sa.Connection) -> None:
+            if not caller.key:
+                return
+            if (found := _find(connection, caller)) is not None:
+                raise _CameBefore(found)
+            put = Asked(what, "")
+            asked.put(connection, caller.account, _hash(caller.key), put, datetime.now(UTC))
+
+        try:
+            return renewing.renew(self.database, context, uuid, request, caller.who, note)
+        except _CameBefore as error:
+            if error.found.request != what:
+                raise _key_reused() from None
+            end = renewing.end_of(self.database, daemon_of(context.host), uuid)
+            return Renewal(own(context, uuid).name, end, end)
 
     def backup(self, context: Context, uuid: str, request: BackupRequest, caller: Caller) -> Record:
         """Make a backup point of an instance, go back to one, undo that, delete some, merge.
@@ -280,10 +312,7 @@ class Desk:
                 if found is None:
                     raise
         if found.request != what:
-            raise KeyReused(
-                "this Idempotency-Key came before, with another request",
-                hint="use a new one for each request",
-            )
+            raise _key_reused()
         return history.account(self.database, found.operation).record
 
 
@@ -309,6 +338,13 @@ def own(context: Context, uuid: str) -> Domain:
     if domain is None:
         raise InstanceNotFound("there is no such instance", hint="see the list of instances")
     return domain
+
+
+def _key_reused() -> KeyReused:
+    return KeyReused(
+        "this Idempotency-Key came before, with another request",
+        hint="use a new one for each request",
+    )
 
 
 def _fingerprint(kind: Kind[Any], uuid: str, request: JsonObject) -> str:

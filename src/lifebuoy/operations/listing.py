@@ -24,13 +24,15 @@ PAGE_MAX: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[T]):
-    """What one host listed. ``host`` is its configured name, empty for one that has none."""
+    """What one host listed. ``host`` is its configured name, empty for one that has none;
+    ``daemon`` which libvirt it is, where that is known."""
 
     host: str
     uri: str
     instances: tuple[T, ...]
     error: LifebuoyError | None
     seconds: float
+    daemon: str = ""
 
     @property
     def name(self) -> str:

@@ -121,7 +121,7 @@ class Overview:
 def _listed(place: Place, found: Seen | LifebuoyError, sees: Instances) -> Listed[InstanceSummary]:
     if not isinstance(found, Seen):
         return Listed(place.name, place.uri, (), found, 0.0)
-    return Listed(place.name, place.uri, _visible(found, sees), None, 0.0)
+    return Listed(place.name, place.uri, _visible(found, sees), None, 0.0, found.daemon)
 
 
 def _visible(found: Seen, sees: Instances) -> tuple[InstanceSummary, ...]:

@@ -92,6 +92,11 @@ class Worker:
     _out_of_reach: bool = False
     _is_ending: bool = False
 
+    @property
+    def under_way(self) -> int:
+        """How many operations it works on now."""
+        return len(self._underway)
+
     def serve(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; what is under way then is let go at its next wait or step,
         for another worker to go on with. A database out of reach is waited for.

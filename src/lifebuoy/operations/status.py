@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lifebuoy.errors import NotAllowed, StayUnreadable
+from lifebuoy.expiry import Expiry
 from lifebuoy.hypervisor import Domain, Glance, Graphics, Host
 from lifebuoy.model import Action, InstanceState, Phase, RunState, Stay
 from lifebuoy.operations import lock
@@ -27,7 +28,8 @@ _ANSWER_S: Final = 3.0
 class InstanceSummary:
     """One line of the list. ``since`` and ``image`` are empty outside rescue mode.
 
-    ``problem`` says why the state cannot be trusted; empty as a rule.
+    ``problem`` says why the state cannot be trusted; empty as a rule. ``expires`` is until when it
+    may be used, empty without a date: not known to the host, see ``operations.renewing``.
     """
 
     name: str
@@ -40,6 +42,8 @@ class InstanceSummary:
     since: str = ""
     image: str = ""
     problem: str = ""
+    expires: str = ""
+    expiry: Expiry = Expiry.NONE
 
 
 @dataclass(frozen=True, slots=True)

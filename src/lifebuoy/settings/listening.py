@@ -58,6 +58,25 @@ def require_origin(text: str) -> str:
     return text
 
 
+def require_url(text: str) -> str:
+    """``text``, if a webhook may be sent there.
+
+    Raises:
+        BadInput: no URL of http or https, or one with a user or a fragment.
+    """
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or parts.fragment or not text.isprintable():
+        raise BadInput(
+            "that is no URL to send webhooks to",
+            hint="for example https://receiver.example/lifebuoy; without user and password",
+        )
+    return text
+
+
 def require_server(text: str) -> str:
     """``text``, if commands may speak to a server at that address: an origin, by TLS unless it is
     on this machine, as the API key would be read on the way.

@@ -14,11 +14,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lifebuoy.errors import BadInput
+from lifebuoy.expiry import USUAL as USUAL_EXPIRY
+from lifebuoy.expiry import ExpiryRules
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
-from lifebuoy.settings.listening import LISTEN, listen_of, require_origin, require_server
+from lifebuoy.settings.listening import (
+    LISTEN,
+    listen_of,
+    require_origin,
+    require_server,
+    require_url,
+)
 from lifebuoy.settings.openid import OpenIdModel
-from lifebuoy.settings.values import HOST_TIMEOUT_S, Client, Server, Settings
+from lifebuoy.settings.values import HOST_TIMEOUT_S, Client, Server, Settings, Webhook
 
 PREFIX: Final = "LIFEBUOY_"
 NESTED: Final = "__"
@@ -43,8 +51,16 @@ def _connect(value: str) -> str:
     return _uri(value) if ":" in value or value == "embed" else _name(value)
 
 
+def _expanded(path: Path | None) -> Path | None:
+    return path.expanduser() if path else None
+
+
 def _listen(value: str) -> str:
     return _checked(lambda text: str(listen_of(text)), value)
+
+
+def _url(value: str) -> str:
+    return _checked(require_url, value)
 
 
 def _origin(value: str) -> str:
@@ -56,6 +72,8 @@ def _server(value: str) -> str:
 
 
 HostName = Annotated[str, AfterValidator(_name)]
+#: TOML has no paths.
+TextPath = Annotated[Path, Field(strict=False)]
 
 
 class HostModel(BaseModel):
@@ -88,6 +106,16 @@ class ServerModel(BaseModel):
         description="The address at which browsers see it where a proxy stands before it, such as "
         "https://rescue.example; with https, cookies are sent over that alone.",
     )
+    tls_certificate: TextPath | None = Field(
+        default=None,
+        description="A PEM file with the certificate for TLS of its own, and those between it and "
+        "the authority; read again when it is renewed. Else a proxy speaks TLS.",
+    )
+    tls_key: TextPath | None = Field(
+        default=None,
+        description="The PEM file with its key, without a passphrase; refused where others than a "
+        "group may read it.",
+    )
     key_file: Annotated[Path | None, Field(strict=False)] = Field(
         default=None,
         description="The file of the key that seals the secrets of second factors (mode 0600); "
@@ -109,7 +137,28 @@ class ServerModel(BaseModel):
             self.origin,
             self.key_file.expanduser() if self.key_file else None,
             frozenset(self.second_factor),
+            _expanded(self.tls_certificate),
+            _expanded(self.tls_key),
         )
+
+
+class WebhookModel(BaseModel):
+    """Where to tell what happens to instances."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: Annotated[str, AfterValidator(_url)] = Field(
+        description="Where it is sent, http or https, such as https://receiver.example/lifebuoy. "
+        "It must hold no password."
+    )
+    secret_file: TextPath | None = Field(
+        default=None,
+        description="The file with the secret that it is signed with: whsec_ and base64, or any "
+        "long text; refused where others than a group may read it.",
+    )
+    secret_variable: str = Field(
+        default="", description="Instead: the name of the environment variable that holds it."
+    )
 
 
 class ClientModel(BaseModel):
@@ -199,6 +248,22 @@ class SettingsModel(BaseSettings):
         le=1_000_000,
         description="So many of the newest of them stay on record however old they are.",
     )
+    expiry_notice_days: int = Field(
+        default=USUAL_EXPIRY.notice_days,
+        ge=0,
+        le=3650,
+        description="Days before its expiry date from which an instance is shown to expire soon.",
+    )
+    expiry_refuses_start: bool = Field(
+        default=USUAL_EXPIRY.refuses_start,
+        description="Whether an instance past its expiry date may not be started. Nothing is ever "
+        "stopped or deleted for it.",
+    )
+    expiry_owners_renew: bool = Field(
+        default=USUAL_EXPIRY.owners_renew,
+        description="Whether owners may renew the instances that they were given; else operators "
+        "do.",
+    )
     server: ServerModel = Field(
         default=ServerModel(),
         description="The server, a table: [server].",
@@ -216,24 +281,36 @@ class SettingsModel(BaseSettings):
         description="The hosts, a table each: [hosts.NAME].",
     )
 
+    webhooks: dict[HostName, WebhookModel] = Field(
+        default={},
+        description="Where to tell what happens to instances, a table each: [webhooks.NAME].",
+    )
+
     def values(self) -> Settings:
         """The same as the rest of the program takes it."""
         return Settings(
             connect=self.connect or "",
             database=self.database,
-            images=self.images.expanduser() if self.images else None,
+            images=_expanded(self.images),
             pool=self.pool,
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
+            expiry=ExpiryRules(
+                self.expiry_notice_days, self.expiry_refuses_start, self.expiry_owners_renew
+            ),
             server=self.server.values(),
             openid=self.openid.values(),
             client=Client(
                 self.client.url,
-                self.client.ca_file.expanduser() if self.client.ca_file else None,
-                self.client.key_file.expanduser() if self.client.key_file else None,
+                _expanded(self.client.ca_file),
+                _expanded(self.client.key_file),
             ),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())
+            ),
+            webhooks=tuple(
+                Webhook(name, one.url, _expanded(one.secret_file), one.secret_variable)
+                for name, one in sorted(self.webhooks.items())
             ),
         )

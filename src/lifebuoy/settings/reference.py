@@ -20,6 +20,7 @@ from lifebuoy.settings.model import (
     HostModel,
     ServerModel,
     SettingsModel,
+    WebhookModel,
 )
 from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.validation import variable
@@ -64,7 +65,8 @@ object of JSON. What file and environment say of hosts is put together.
 ## Secrets
 
 An API key is no setting: it is in LIFEBUOY_API_KEY or the file of `client.key_file`, which must be
-its user's alone (0600), and never on the command line, where others see it.
+its user's alone (0600), and never on the command line, where others see it. Secrets of webhooks are
+in files or variables that the settings name.
 
 Two settings may hold a secret: `openid.client_secret`, for which a file or the variable is better,
 and `database`. Better keep its password out of it: PostgreSQL's own `~/.pgpass` or PGPASSFILE serve
@@ -93,6 +95,8 @@ def page() -> str:
         *(_lines(ClientModel.model_fields, "client.")),
         "\n## Keys of a host: `[hosts.NAME]`\n",
         *(_lines(HostModel.model_fields, "hosts.NAME.")),
+        "\n## Keys of a webhook: `[webhooks.NAME]`\n",
+        *(_lines(WebhookModel.model_fields, "webhooks.NAME.")),
     ]
     return "\n".join([_HEAD, *sections, "", _TAIL.format(variable=of_host)])
 
@@ -112,7 +116,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _variable(name: str, prefix: str) -> str:
-    if prefix.startswith("hosts") or (prefix == "" and name in _TABLES):
+    if prefix.startswith(("hosts", "webhooks")) or (prefix == "" and name in _TABLES):
         return ""
     return f" Variable: `{variable((*prefix.split('.')[:-1], name))}`."
 

@@ -21,6 +21,7 @@ from lifebuoy.settings.model import (
     HostModel,
     ServerModel,
     SettingsModel,
+    WebhookModel,
 )
 from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.reading import SERVER_VARIABLE
@@ -34,6 +35,7 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "client": ClientModel,
     "openid": OpenIdModel,
     "hosts": HostModel,
+    "webhooks": WebhookModel,
 }
 #: How alike two names are of which one is the other misspelt.
 _MISSPELT: Final = 0.9
@@ -140,6 +142,10 @@ def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ..
                 yield ("hosts", host, "uri"), value[host].uri
                 if value[host].pool:
                     yield ("hosts", host, "pool"), value[host].pool
+        elif name == "webhooks":
+            for hook in sorted(value):
+                for key in WebhookModel.model_fields:
+                    yield ("webhooks", hook, key), getattr(value[hook], key)
         elif name in {"server", "client", "openid"}:
             for key in type(value).model_fields:
                 yield (name, key), _shown(key, getattr(value, key))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from lifebuoy.expiry import USUAL as USUAL_EXPIRY
+from lifebuoy.expiry import ExpiryRules
 from lifebuoy.hosts.place import Place
 from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.settings.listening import LISTEN
@@ -19,13 +21,25 @@ class Server:
     """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``.
 
     ``key_file`` holds the key that seals secrets, None for one in the state folder; accounts of
-    the roles ``second_factor`` must have one.
+    the roles ``second_factor`` must have one. With a certificate and its key it speaks TLS itself.
     """
 
     listen: str = LISTEN
     origin: str = ""
     key_file: Path | None = None
     second_factor: frozenset[str] = frozenset()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where to tell what happens; its secret is in the file or the variable."""
+
+    name: str
+    url: str
+    secret_file: Path | None = None
+    secret_variable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +84,12 @@ class Settings:
     pool: str = ""
     host_timeout_s: float = HOST_TIMEOUT_S
     retention: Retention = USUAL
+    expiry: ExpiryRules = USUAL_EXPIRY
     server: Server = Server()
     openid: OpenId = OpenId()
     client: Client = Client()
     hosts: tuple[Place, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

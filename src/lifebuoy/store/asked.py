@@ -16,7 +16,8 @@ _KEPT: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``request`` is a hash of what was asked, without secrets; ``operation`` what it led to."""
+    """``request`` is a hash of what was asked, without secrets; ``operation`` what it led to, empty
+    for what was done at once."""
 
     request: str
     operation: str

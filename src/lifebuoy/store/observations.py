@@ -41,6 +41,12 @@ def at(connection: sa.Connection, daemon: str) -> dict[str, Seen]:
     }
 
 
+def states(connection: sa.Connection, daemons: list[str]) -> list[tuple[str, str]]:
+    """Host and state of each instance of these libvirts, as they were last seen."""
+    query = sa.select(observed.c.host, observed.c.state).where(observed.c.daemon.in_(daemons))
+    return [(row.host, row.state) for row in connection.execute(query)]
+
+
 def put(
     connection: sa.Connection, daemon: str, host: str, sights: Iterable[Sight], time: str
 ) -> None:

@@ -31,6 +31,7 @@ class Happening(StrEnum):
     CANCEL_ASKED = "cancel-asked"
     ENDED = "ended"
     OBSERVED = "observed"  # a change that was not made through here
+    RENEWED = "renewed"  # an expiry date was set, moved or taken away
     SIGNED_IN = "signed-in"
     SIGN_IN_REFUSED = "sign-in-refused"
     ACCOUNT_CHANGED = "account-changed"  # an account, its rights or its keys
@@ -246,4 +247,36 @@ asked = sa.Table(
     sa.Column("operation", sa.String(32), nullable=False),
     sa.Column("created", TIME, nullable=False),
     sa.PrimaryKeyConstraint("account", "key"),
+)
+
+#: Until when an instance may be used, such as 2030-12-31T23:59:59Z; without a row for ever.
+#: ``host`` and ``name`` are for humans.
+expiries = sa.Table(
+    "expiries",
+    metadata,
+    sa.Column("daemon", sa.Text, primary_key=True),
+    sa.Column("instance", sa.String(36), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("expires", TIME, nullable=False),
+)
+
+#: Up to which line of the audit log each webhook of the settings was told or is to be.
+webhook_places = sa.Table(
+    "webhook_places",
+    metadata,
+    sa.Column("hook", sa.String(64), primary_key=True),
+    sa.Column("low", sa.BigInteger, nullable=False),
+)
+
+#: Lines of the audit log for a webhook. ``due`` is when it is tried next, empty once it was
+#: delivered or given up; whoever tries it moves that on, so that nobody else does meanwhile.
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("hook", sa.String(64), primary_key=True),
+    sa.Column("line", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(40), nullable=False),
+    sa.Column("due", TIME, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
 )

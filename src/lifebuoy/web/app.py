@@ -29,6 +29,7 @@ from lifebuoy.web import (
     own,
     pages,
     password,
+    renewing,
     saving,
     signing,
     totp,
@@ -42,6 +43,7 @@ PAGES: Final = (
     acting.router,
     checking.router,
     consoles.router,
+    renewing.router,
     saving.router,
     backups.router,
     password.router,
@@ -60,7 +62,9 @@ def make(serving: Serving) -> ASGIApp:
     What every request passes through is around them, not in them: answers about bugs pass it, too.
     """
     app = with_pages(application(serving))
-    return Passing(app, names=serving.names, secure=serving.is_secure)
+    return Passing(
+        app, names=serving.names, secure=serving.is_secure, counted=serving.figures.request
+    )
 
 
 def with_pages(app: FastAPI) -> FastAPI:

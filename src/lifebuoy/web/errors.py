@@ -45,4 +45,6 @@ def of_framework(request: Request, error: Exception) -> Response:
 
 def is_page(request: Request) -> bool:
     """Whether a browser asks for something to show."""
-    return not request.url.path.startswith((API, "/healthz", "/readyz", "/static", "/parts"))
+    return not request.url.path.startswith(
+        (API, "/healthz", "/readyz", "/metrics", "/static", "/parts")
+    )

@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.reaching import Instance, name_of
+from lifebuoy.api.renewing import refusals, seen
 from lifebuoy.api.state import Server
 from lifebuoy.model import Action, InstanceState
-from lifebuoy.operations import history, listing
+from lifebuoy.operations import history, listing, renewing
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.status import details_of, state_of
+from lifebuoy.operations.status import state_of
 from lifebuoy.policy import verdicts
 from lifebuoy.rescue.access import BY_HAND, ssh_words
 from lifebuoy.web.render import go, page
+from lifebuoy.web.renewing import WHY
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,6 +31,7 @@ OFFERED = (
     Action.BACKUP_CREATE,
     Action.ENTER_RESCUE,
     Action.EXIT_RESCUE,
+    Action.RENEW,
 )
 
 
@@ -54,6 +57,7 @@ def list_instances(
     states = frozenset({state} if state else ())
     query = listing.Query(q, states, None, order, descending, cursor=cursor)
     found, listed = server.overview.page(query, who.instances)
+    found = renewing.dated_page(server.database, server.desk.expiry, found, listed)
     return page(
         request,
         "table.html" if part else "instances.html",
@@ -76,7 +80,8 @@ def show_instance(
     operation: Annotated[str, Query(pattern=r"^([0-9a-f]{12})?$")] = "",
 ) -> Response:
     """All about one; with what goes on there, or went on last where ``operation`` names it."""
-    found = details_of(instance.context.host, instance.domain)
+    found = seen(server, instance)
+    refused = refusals(server, who, found.summary)
     daemon = daemon_of(instance.context.host)
     recent = history.latest(
         server.database,
@@ -85,7 +90,8 @@ def show_instance(
         instances={(daemon, instance.uuid)},
     )
     current = next((one for one in recent if not one.is_finished or one.id == operation), None)
-    allowed = {one.action: one for one in verdicts(found.summary.state, found.summary.name)}
+    said = verdicts(found.summary.state, found.summary.name, refused)
+    allowed = {one.action: one for one in said}
     return page(
         request,
         "instance.html",
@@ -99,6 +105,7 @@ def show_instance(
         ssh=" ".join(ssh_words(found.rescue.access)) if found.rescue else "",
         by_hand=BY_HAND,
         may_act=Permission.ACT in who.may,
+        otherwise={action: WHY[action] for action in refused},
     )
 
 

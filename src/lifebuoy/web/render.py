@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from lifebuoy.accounts.model import Identity
 from lifebuoy.api.reaching import path_of
 from lifebuoy.api.state import serving
+from lifebuoy.expiry import Expiry
 from lifebuoy.measures import size
 from lifebuoy.model import InstanceState
 from lifebuoy.web import table_words, words
@@ -96,7 +97,7 @@ def _environment(language: Language) -> Environment:
     catalogue = words_of(language)
     made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(words=words, path_of=path_of, State=InstanceState, version=version())
-    made.globals.update(table_words=table_words)
+    made.globals.update(table_words=table_words, Expiry=Expiry)
     made.filters["time"] = _time
     made.filters["bytes"] = size
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.

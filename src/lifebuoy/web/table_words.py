@@ -35,6 +35,7 @@ EVENTS: Final[dict[Happening, str]] = {
     Happening.CANCEL_ASKED: N_("cancelling asked for"),
     Happening.ENDED: N_("ended"),
     Happening.OBSERVED: N_("noticed"),
+    Happening.RENEWED: N_("renewed"),
     Happening.SIGNED_IN: N_("signed in"),
     Happening.SIGN_IN_REFUSED: N_("sign-in refused"),
     Happening.ACCOUNT_CHANGED: N_("account changed"),
@@ -78,6 +79,7 @@ ROLES_MEAN: Final[dict[Role, str]] = {
 SCOPES: Final[dict[Permission, str]] = {
     Permission.READ: N_("look"),
     Permission.ACT: N_("act"),
+    Permission.MONITOR: N_("monitor"),
     Permission.ADMINISTER: N_("administer"),
 }
 

@@ -41,6 +41,7 @@ ACTIONS: Final[dict[Action, str]] = {
     Action.BACKUP_CREATE: N_("Create a backup point"),
     Action.ENTER_RESCUE: N_("Enter rescue mode"),
     Action.EXIT_RESCUE: N_("Leave rescue mode"),
+    Action.RENEW: N_("Renew"),
 }
 
 KINDS: Final[dict[str, str]] = {
@@ -120,6 +121,7 @@ ERRORS: Final[dict[str, str]] = {
     "definition-changed": N_("The definition was edited during rescue mode"),
     "image-not-found": N_("There is no rescue image"),
     "cannot-back-up": N_("No backup point is possible"),
+    "expired": N_("Its time is over"),
     "agent-unavailable": N_("The rescue system does not answer"),
     "no-doctor": N_("The rescue system has no doctor"),
     "doctor-failed": N_("The doctor gave up"),

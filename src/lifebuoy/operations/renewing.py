@@ -1,0 +1,131 @@
+"""Renew (续费): an instance's expiry date is set, moved or taken away. In every state.
+
+It changes a row, not the instance, so it is no operation that would have to wait for another one:
+it is done when it is asked for, and the audit log says by whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from lifebuoy.expiry import ExpiryRules, RenewRequest, judge, require_startable
+from lifebuoy.operations.context import Context
+from lifebuoy.operations.daemon import daemon_of
+from lifebuoy.operations.listing import Listed, Page
+from lifebuoy.operations.status import InstanceSummary
+from lifebuoy.store import Database, audit, expiries
+from lifebuoy.store.audit import Entry
+from lifebuoy.store.expiries import About
+from lifebuoy.store.tables import Happening
+from lifebuoy.store.times import stamp
+
+#: Puts the end of its time into a line of the list; by daemon.
+Dated = Callable[[str, InstanceSummary], InstanceSummary]
+#: Writes something down in the same transaction.
+Note = Callable[[sa.Connection], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What became of a date; times as ``expiry.text`` has them, empty for none."""
+
+    name: str
+    before: str
+    expires: str
+
+
+def renew(
+    database: Database,
+    context: Context,
+    name: str,
+    request: RenewRequest,
+    who: str,
+    note: Note = lambda connection: None,
+) -> Renewal:
+    """Give an instance another end of its time.
+
+    Raises:
+        BadInput: that is no date to come.
+        InstanceNotFound: no such instance.
+    """
+    about, moment = _about(context, name), now()
+    with database.writing() as connection:
+        note(connection)
+        before = expiries.of(connection, about.daemon, about.instance)
+        after = request.end(before, moment)
+        expiries.put(connection, about, after)
+        audit.add(
+            connection,
+            Entry(
+                stamp(moment),
+                who,
+                Happening.RENEWED,
+                "renew",
+                about.host,
+                about.instance,
+                about.name,
+                detail=f"until {after or 'no date'}, before {before or 'no date'}",
+            ),
+        )
+    return Renewal(about.name, before, after)
+
+
+def end_of(database: Database, daemon: str, instance: str) -> str:
+    """Until when the instance of that UUID may be used; empty without a date."""
+    with database.reading() as connection:
+        return expiries.of(connection, daemon, instance)
+
+
+def require_may_start(database: Database, context: Context, name: str, rules: ExpiryRules) -> None:
+    """Pass if its time is not over, or does not matter.
+
+    Raises:
+        Expired: it is.
+    """
+    about = _about(context, name)
+    end = end_of(database, about.daemon, about.instance)
+    require_startable(end, about.name, now(), rules)
+
+
+def dated(database: Database, rules: ExpiryRules) -> Dated:
+    """Knows all dates, as they are now."""
+    with database.reading() as connection:
+        return _putting(expiries.every(connection), rules)
+
+
+def dated_page(
+    database: Database, rules: ExpiryRules, page: Page, listed: Iterable[Listed[InstanceSummary]]
+) -> Page:
+    """A page of a list with its dates; ``listed`` tells which libvirt each host is."""
+    daemons = {one.host: one.daemon for one in listed}
+    keys = [(daemons[host], found.uuid) for host, found in page.rows]
+    with database.reading() as connection:
+        known = expiries.among(connection, keys)
+    put = _putting(known, rules)
+    return replace(page, rows=tuple((host, put(daemons[host], one)) for host, one in page.rows))
+
+
+def now() -> datetime:
+    """The time by which dates are judged."""
+    return datetime.now(UTC)
+
+
+def _putting(known: Mapping[tuple[str, str], str], rules: ExpiryRules) -> Dated:
+    moment = now()
+
+    def put(daemon: str, summary: InstanceSummary) -> InstanceSummary:
+        end = known.get((daemon, summary.uuid), "")
+        if not end:
+            return summary
+        return replace(summary, expires=end, expiry=judge(end, moment, rules.notice_days))
+
+    return put
+
+
+def _about(context: Context, name: str) -> About:
+    domain = context.host.domain(name)
+    return About(daemon_of(context.host), domain.uuid, context.host.name, domain.name)
