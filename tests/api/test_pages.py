@@ -141,6 +141,16 @@ def test_what_a_script_asks_for_is_a_part_of_a_page(operator: httpx.Client) -> N
     assert operator.get("/instances", params={"state": "", "q": "test"}).status_code == 200
 
 
+def test_the_list_asks_for_the_address_of_what_runs(operator: httpx.Client) -> None:
+    table = operator.get("/instances", params={"part": "true"}).text
+    assert f'hx-get="{PAGE}/address"' in table and 'hx-trigger="revealed"' in table
+    # libvirt's play instance has made-up leases
+    assert re.fullmatch(r"192\.168\.\d+\.\d+.*", operator.get(f"{PAGE}/address").text.strip())
+    act(operator, "stop")
+    assert "/address" not in operator.get("/instances", params={"part": "true"}).text
+    assert operator.get(f"{PAGE}/address").text.strip() == ""
+
+
 def test_the_pages_speak_both_languages(operator: httpx.Client) -> None:
     assert "More actions" in operator.get(PAGE).text
     assert "更多操作" in operator.get(PAGE, headers={"Accept-Language": "zh-CN"}).text

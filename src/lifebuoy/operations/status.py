@@ -175,10 +175,15 @@ def details_of(host: Host, domain: Domain) -> InstanceDetails:
         vcpus=number(words(parse(xml), "vcpu")),
         traits=inspect(xml),
         graphics=tuple(domain.graphics()) if active else (),
-        addresses=tuple(found.ip for found in domain.addresses()) if active else (),
+        addresses=addresses_of(domain) if active else (),
         possible=tuple(possible(short.state)),
         rescue=_of_stay(host, domain, stay, open_way=False) if stay else None,
     )
+
+
+def addresses_of(domain: Domain) -> tuple[str, ...]:
+    """The addresses that the host or the instance's own agent know of while it runs."""
+    return tuple(found.ip for found in domain.addresses())
 
 
 def rescue_status(context: Context, name: str) -> RescueStatus:

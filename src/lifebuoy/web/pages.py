@@ -14,7 +14,7 @@ from lifebuoy.api.state import Server
 from lifebuoy.model import Action, InstanceState
 from lifebuoy.operations import history, listing, renewing
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.status import state_of
+from lifebuoy.operations.status import addresses_of, state_of
 from lifebuoy.policy import verdicts
 from lifebuoy.rescue.access import BY_HAND, ssh_words
 from lifebuoy.web.render import go, page
@@ -115,3 +115,11 @@ def show_state(request: Request, who: Who, instance: Instance) -> Response:
     state = state_of(instance.context.host, instance.uuid)
     base = f"/instances/{instance.host}/{instance.uuid}"
     return page(request, "chip.html", who, state=state, base=base, working=True)
+
+
+@router.get("/instances/{host}/{uuid}/address", **needs(Permission.READ))
+def show_address(request: Request, who: Who, instance: Instance) -> Response:
+    """Where it is reached, for a list, which asks for what is to be seen of it: the host is asked,
+    which may ask the instance's own agent."""
+    addresses = addresses_of(instance.domain)
+    return page(request, "address.html", who, addresses=addresses)
