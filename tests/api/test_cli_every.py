@@ -41,6 +41,7 @@ SERVED: Final = {
     "start": ("nobody", "instance-not-found"),
     "stop": ("test --stop hard", "consent-needed"),
     "reboot": ("nobody", "instance-not-found"),
+    "renew": ("nobody --days 3", "instance-not-found"),
     "screenshot": ("nobody there.png", "instance-not-found"),
     "diagnose": ("test", "not-found"),
     "doctor": ("test", "not-allowed"),

@@ -65,7 +65,7 @@ def api_keys(server: Server) -> list[Key]:
         told = server.link.get(f"/accounts/{one.name}/keys")
         with understood():
             found += [api_key(each) for each in told["api_keys"]]
-    return sorted(found, key=lambda one: one.created)
+    return found
 
 
 def api_key(told: Mapping[str, Any]) -> Key:
