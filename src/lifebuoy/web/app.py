@@ -15,9 +15,9 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, errors, pages, signing
+from lifebuoy.web import acting, errors, guide, pages, signing
 
-PAGES: Final = (signing.router, pages.router, acting.router)
+PAGES: Final = (signing.router, guide.router, pages.router, acting.router)
 _HERE: Final = Path(__file__).parent
 
 
@@ -36,6 +36,8 @@ def with_pages(app: FastAPI) -> FastAPI:
         app.include_router(router)
     for name in ("static", "parts"):
         app.mount(f"/{name}", StaticFiles(directory=_HERE / name, check_dir=False), name)
+    images = StaticFiles(directory=guide.GUIDE / "images", check_dir=False)
+    app.mount("/guide/images", images, "guide-images")
     app.add_exception_handler(LifebuoyError, errors.of_ours)
     app.add_exception_handler(RequestValidationError, errors.of_validation)
     app.add_exception_handler(HTTPException, errors.of_framework)
