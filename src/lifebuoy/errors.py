@@ -204,6 +204,12 @@ class TooManyTries(Refused):
         self.wait_s = wait_s
 
 
+class OnlyHere(Refused):
+    """Not done through a server, but on a machine: its own, or that of the server."""
+
+    code = "only-here"
+
+
 class KeyReused(BadInput):
     """An idempotency key came again with another request."""
 
@@ -224,6 +230,12 @@ class HostTrouble(LifebuoyError):
     exit_status = 6
 
 
+class ConsoleTaken(HostTrouble):
+    """Somebody else has the serial console open; it may be taken over."""
+
+    code = "console-taken"
+
+
 class DatabaseTrouble(HostTrouble):
     """The database of operations cannot be used; instances are not affected by that."""
 
@@ -240,6 +252,18 @@ class CannotConnect(HostTrouble):
     """No connection to libvirt."""
 
     code = "cannot-connect"
+
+
+class ServerUnreachable(HostTrouble):
+    """A Lifebuoy server does not answer, or is not trusted to be the one that it should be."""
+
+    code = "server-unreachable"
+
+
+class ServerNotUnderstood(HostTrouble):
+    """What answers is no Lifebuoy server, or one of another version."""
+
+    code = "server-not-understood"
 
 
 class HostSilent(HostTrouble):

@@ -13,6 +13,9 @@ from tests.api.server import V1, Server
 UUID: Final = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 INSTANCE: Final = f"{V1}/instances/-/{UUID}"
 NOTHING: Final = f"{V1}/instances/-/00000000-0000-4000-8000-000000000000"
+CONSOLE: Final = f"{V1}/instances/{{host}}/{{uuid}}/console"
+ONE: Final = f"{V1}/instances/{{host}}/{{uuid}}"
+NO_POINT: Final = "00000000"
 GIVEN: Final = f"{V1}/accounts/{{name}}/instances"
 NOBODYS: Final = f"{V1}/accounts/nobody/instances"
 
@@ -29,12 +32,63 @@ NEEDS: Final = {
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/reboot"): ("act", f"{NOTHING}/reboot"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/enter"): ("act", f"{INSTANCE}/rescue/enter"),
     ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/exit"): ("act", f"{INSTANCE}/rescue/exit"),
+    ("post", f"{CONSOLE}/tickets"): ("act", f"{INSTANCE}/console/tickets"),
+    ("get", f"{V1}/instances/{{host}}/{{uuid}}/screenshot"): ("read", f"{INSTANCE}/screenshot"),
+    ("get", f"{V1}/instances/{{host}}/{{uuid}}/rescue"): ("read", f"{INSTANCE}/rescue"),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/rescue/plan"): ("act", f"{INSTANCE}/rescue/plan"),
+    ("post", f"{ONE}/rescue/password"): ("act", f"{INSTANCE}/rescue/password"),
+    ("get", f"{V1}/backups"): ("read", f"{V1}/backups"),
+    ("get", f"{ONE}/backups"): ("read", f"{INSTANCE}/backups"),
+    ("post", f"{ONE}/backups"): ("act", f"{INSTANCE}/backups"),
+    ("get", f"{ONE}/backups/needs"): ("read", f"{INSTANCE}/backups/needs"),
+    ("post", f"{ONE}/backups/undo"): ("act", f"{INSTANCE}/backups/undo"),
+    ("post", f"{ONE}/backups/tidy"): ("act", f"{INSTANCE}/backups/tidy"),
+    ("get", f"{ONE}/backups/{{id}}"): ("read", f"{INSTANCE}/backups/{NO_POINT}"),
+    ("delete", f"{ONE}/backups/{{id}}"): ("act", f"{INSTANCE}/backups/{NO_POINT}"),
+    ("get", f"{ONE}/backups/{{id}}/deletion"): (
+        "read",
+        f"{INSTANCE}/backups/{NO_POINT}/deletion",
+    ),
+    ("post", f"{ONE}/backups/{{id}}/restore"): (
+        "act",
+        f"{INSTANCE}/backups/{NO_POINT}/restore",
+    ),
+    ("get", f"{V1}/instances/{{host}}/{{uuid}}/diagnose"): ("read", f"{INSTANCE}/diagnose"),
+    ("get", f"{V1}/instances/{{host}}/{{uuid}}/doctor"): ("read", f"{INSTANCE}/doctor"),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/doctor"): ("act", f"{INSTANCE}/doctor"),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/repair"): ("act", f"{INSTANCE}/repair"),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/repair/preview"): (
+        "act",
+        f"{INSTANCE}/repair/preview",
+    ),
+    ("post", f"{V1}/instances/{{host}}/{{uuid}}/repair/undo"): ("act", f"{INSTANCE}/repair/undo"),
     ("get", f"{V1}/operations"): ("read", f"{V1}/operations"),
     ("get", f"{V1}/operations/{{id}}"): ("read", f"{V1}/operations/000000000000"),
     ("post", f"{V1}/operations/{{id}}/cancel"): ("act", f"{V1}/operations/000000000000/cancel"),
     ("get", f"{V1}/operations/{{id}}/events"): ("read", f"{V1}/operations/000000000000/events"),
     ("get", f"{V1}/session"): ("read", f"{V1}/session"),
     ("get", f"{V1}/accounts"): ("administer", f"{V1}/accounts"),
+    ("post", f"{V1}/accounts"): ("administer", f"{V1}/accounts"),
+    ("get", f"{V1}/accounts/{{name}}"): ("administer", f"{V1}/accounts/nobody"),
+    ("patch", f"{V1}/accounts/{{name}}"): ("administer", f"{V1}/accounts/nobody"),
+    ("delete", f"{V1}/accounts/{{name}}"): ("administer", f"{V1}/accounts/nobody"),
+    ("put", f"{V1}/accounts/{{name}}/password"): ("administer", f"{V1}/accounts/nobody/password"),
+    ("get", f"{V1}/accounts/{{name}}/keys"): ("administer", f"{V1}/accounts/nobody/keys"),
+    ("post", f"{V1}/accounts/{{name}}/keys"): ("administer", f"{V1}/accounts/nobody/keys"),
+    ("delete", f"{V1}/accounts/{{name}}/keys/{{key}}"): (
+        "administer",
+        f"{V1}/accounts/nobody/keys/00",
+    ),
+    ("put", f"{V1}/session/password"): ("read", f"{V1}/session/password"),
+    ("get", f"{V1}/session/keys"): ("read", f"{V1}/session/keys"),
+    ("post", f"{V1}/session/keys"): ("read", f"{V1}/session/keys"),
+    ("delete", f"{V1}/session/keys/{{key}}"): ("read", f"{V1}/session/keys/not-hex"),
+    ("get", f"{V1}/audit"): ("read", f"{V1}/audit"),
+    ("get", f"{V1}/images"): ("read", f"{V1}/images"),
+    ("put", f"{V1}/images/{{image}}/default"): ("administer", f"{V1}/images/none/default"),
+    ("post", f"{V1}/images/{{image}}/verify"): ("administer", f"{V1}/images/none/verify"),
+    ("get", f"{V1}/hosts/{{host}}"): ("read", f"{V1}/hosts/-"),
+    ("post", f"{V1}/hosts/{{host}}/check"): ("administer", f"{V1}/hosts/nowhere/check"),
     ("put", f"{GIVEN}/{{host}}/{{uuid}}"): ("administer", f"{NOBODYS}/-/{UUID}"),
     ("delete", f"{GIVEN}/{{host}}/{{uuid}}"): ("administer", f"{NOBODYS}/-/{UUID}"),
 }

@@ -121,6 +121,18 @@ def test_entering_asks_for_a_password_twice_and_for_consent(operator: httpx.Clie
     assert "consent" in answer.text
 
 
+def test_what_was_chosen_for_entering_stays_where_it_is_refused(operator: httpx.Client) -> None:
+    form = {"csrf": csrf_of(operator), "password": "Quiet-Word-5", "again": "Quiet-Word-5"}
+    form |= {"consent": "true", "stop": "hard", "ssh_keys": "ssh-rsa <none>\n\n"}
+    answer = operator.post(f"{PAGE}/enter", data=form)
+    assert answer.status_code == 422 and "that is no public SSH key" in answer.text
+    assert "ssh-rsa &lt;none&gt;" in answer.text and 'value="hard" selected' in answer.text
+    elsewhere = operator.post(f"{PAGE}/enter", data=form | {"ssh_keys": "", "image": "../x"})
+    assert elsewhere.status_code == 404 and "no rescue image" in elsewhere.text
+    wrong = operator.post(f"{PAGE}/enter", data=form | {"stop": "gently"})
+    assert wrong.status_code == 422
+
+
 def test_what_a_script_asks_for_is_a_part_of_a_page(operator: httpx.Client) -> None:
     part = operator.get(f"{PAGE}/enter", headers={"HX-Request": "true"}).text
     assert "<html" not in part and "<form" in part
@@ -151,7 +163,7 @@ def test_what_the_pages_load_is_here(played: Server) -> None:
     with played.client() as client:
         text = client.get("/login").text
         loaded = re.findall(r'(?:src|href)="(/(?:static|parts)/[^"]+)"', text)
-        assert len(loaded) == 5
+        assert len(loaded) >= 5
         for path in loaded:
             assert client.get(path).status_code == 200, path
         assert client.get("/static/../app.py").status_code == 404

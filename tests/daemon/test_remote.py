@@ -9,7 +9,7 @@ import pytest
 from lab import login
 from lab.layout import Layout
 from lifebuoy.hypervisor import SshHop
-from lifebuoy.rescue.tunnel import NoWay, through
+from lifebuoy.hypervisor.tunnel import NoWay, through
 from tests.daemon import sshd
 from tests.daemon.conftest import MEMBER
 from tests.daemon.elsewhere import ELSEWHERE, public_key, uri

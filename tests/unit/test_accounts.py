@@ -196,7 +196,7 @@ def test_what_cannot_be_is_refused(database: Database) -> None:
             registry.add(database, name, Role.OWNER, PASSWORD, by="test")
     with pytest.raises(Refused):
         registry.add(database, "admin", Role.OWNER, PASSWORD, by="test")
-    with pytest.raises(BadInput):
+    with pytest.raises(Refused):
         registry.grant(database, "admin", WEB1, by="test")
     with pytest.raises(AccountNotFound):
         registry.grant(database, "nobody", WEB1, by="test")

@@ -9,8 +9,10 @@ import pytest
 from lifebuoy.cli import ask
 from lifebuoy.cli.entered import Outcome
 from lifebuoy.errors import BadInput
+from lifebuoy.model import InstanceState
 from lifebuoy.operations.plan import EnterRequest
 from lifebuoy.policy import check_password
+from lifebuoy.rescue.access import Access
 
 
 def test_generated_passwords_obey_the_rule_and_differ() -> None:
@@ -48,5 +50,15 @@ def test_without_a_terminal_the_ways_to_give_a_password_are_told(
 
 def test_no_representation_shows_a_password() -> None:
     request = EnterRequest(name="web1", password="Hush-Hush-77")
-    outcome = Outcome(None, "web1", "Hush-Hush-77", None, None)  # type: ignore[arg-type]
+    outcome = Outcome(
+        name="web1",
+        state=InstanceState.RESCUE_MODE,
+        session="4f3a",
+        since="",
+        image="lifebuoy",
+        was_running=False,
+        access=Access(None, None, "", None, "", serial=False),
+        seen=None,
+        password="Hush-Hush-77",
+    )
     assert "Hush" not in repr(request) and "Hush" not in repr(outcome)

@@ -22,6 +22,7 @@ from lifebuoy.store.times import stamp
 #: So that one that is found where it should not be is known for what it is.
 PREFIX: Final = "lifebuoy_"
 LONGEST_DAYS: Final = 3650
+LABEL_MAX: Final = 200
 _ID_BYTES: Final = 4
 
 
@@ -50,8 +51,10 @@ def add(
 
     Raises:
         AccountNotFound: there is no account of that name.
-        BadInput: it would live for too long, or not at all.
+        BadInput: it would live for too long, or not at all; its label is no line.
     """
+    if len(label) > LABEL_MAX or not label.isprintable():
+        raise BadInput(f"a key's label is one line of at most {LABEL_MAX} characters")
     if not 1 <= days <= LONGEST_DAYS:
         raise BadInput(f"a key lives for 1 to {LONGEST_DAYS} days")
     now, secret = datetime.now(UTC), PREFIX + new_token()
@@ -81,13 +84,15 @@ def add(
     return made, secret
 
 
-def every(database: Database) -> list[Key]:
-    """All keys, by account and age; also those whose time is over."""
+def every(database: Database, account: str | None = None) -> list[Key]:
+    """All keys, or those of one account, by account and age; also those whose time is over."""
     query = (
         sa.select(api_keys, accounts.c.name)
         .join(accounts, accounts.c.id == api_keys.c.account)
         .order_by(accounts.c.name, api_keys.c.created)
     )
+    if account is not None:
+        query = query.where(accounts.c.name == account)
     with database.reading() as connection:
         return [
             Key(row.id, row.name, row.label, tuple(row.scopes.split()), row.created, row.expires)
@@ -95,14 +100,18 @@ def every(database: Database) -> list[Key]:
         ]
 
 
-def remove(database: Database, id_: str, *, by: str) -> None:
-    """Make a key worthless.
+def remove(database: Database, id_: str, *, by: str, account: str | None = None) -> None:
+    """Make a key worthless; where an account is named, only one of its own.
 
     Raises:
-        AccountNotFound: there is no key of that id.
+        AccountNotFound: there is no such key of that id.
     """
     with database.writing() as connection:
-        if connection.execute(api_keys.delete().where(api_keys.c.id == id_)).rowcount == 0:
+        this = api_keys.delete().where(api_keys.c.id == id_)
+        if account is not None:
+            owner = sa.select(accounts.c.id).where(accounts.c.name == account)
+            this = this.where(api_keys.c.account == owner.scalar_subquery())
+        if connection.execute(this).rowcount == 0:
             raise AccountNotFound(f"there is no API key '{id_}'", hint="lifebuoy api-key list")
         note(connection, by, "api-key-remove", id_)
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lifebuoy.accounts.model import Account, Grant, Role, require_name
 from lifebuoy.accounts.secret import check_password, hash_password
-from lifebuoy.errors import AccountNotFound, BadInput, Refused
+from lifebuoy.errors import AccountNotFound, Refused
 from lifebuoy.store import Database, audit
 from lifebuoy.store.audit import Entry
 from lifebuoy.store.tables import Happening, accounts, grants, sessions
@@ -61,12 +61,43 @@ def named(connection: sa.Connection, name: str) -> Account:
     return account_of(row)
 
 
+def get(database: Database, name: str) -> tuple[Account, tuple[Grant, ...]]:
+    """The account of that name, with what it was given.
+
+    Raises:
+        AccountNotFound: there is none.
+    """
+    with database.reading() as connection:
+        found = named(connection, name)
+        return found, granted(connection, found.id)
+
+
+def set_role(database: Database, name: str, role: Role, *, by: str) -> None:
+    """Make an account one of another role, from its next request on. What it was given as an owner
+    it has no more when it is none.
+
+    Raises:
+        AccountNotFound: there is none of that name.
+        Refused: it is the asker's own.
+    """
+    _require_another(name, by)
+    with database.writing() as connection:
+        found = named(connection, name)
+        mine = accounts.c.id == found.id
+        connection.execute(accounts.update().where(mine).values(role=role.value))
+        if role is not Role.OWNER:
+            connection.execute(grants.delete().where(grants.c.account == found.id))
+        note(connection, by, "account-role", f"{name} as {role}")
+
+
 def remove(database: Database, name: str, *, by: str) -> None:
     """Remove an account with its sessions, keys and grants. What it did stays on record.
 
     Raises:
         AccountNotFound: there is none of that name.
+        Refused: it is the asker's own.
     """
+    _require_another(name, by)
     with database.writing() as connection:
         found = named(connection, name)
         connection.execute(accounts.delete().where(accounts.c.id == found.id))
@@ -95,12 +126,12 @@ def grant(database: Database, name: str, given: Grant, *, by: str) -> None:
 
     Raises:
         AccountNotFound: there is no account of that name.
-        BadInput: it is no owner, and sees every instance anyhow.
+        Refused: it is no owner, and sees every instance anyhow.
     """
     with database.writing() as connection:
         found = named(connection, name)
         if found.role is not Role.OWNER:
-            raise BadInput(f"'{name}' is {found.role} and sees every instance anyhow")
+            raise Refused(f"'{name}' is {found.role} and sees every instance anyhow")
         connection.execute(grants.delete().where(_given(found, given.daemon, given.instance)))
         connection.execute(
             grants.insert().values(
@@ -165,6 +196,16 @@ def note(
     host, uuid, name = (about.host, about.instance, about.name) if about else ("", "", "")
     event = Happening.ACCOUNT_CHANGED
     audit.add(connection, Entry(stamp(_now()), who, event, kind, host, uuid, name, detail=detail))
+
+
+def _require_another(name: str, by: str) -> None:
+    """So there is always an admin: one cannot make himself none. (Users of the command line are
+    user@machine, which no account is called.)"""
+    if name == by:
+        raise Refused(
+            "an account cannot remove itself or change its own role",
+            hint="another admin can, or the command line",
+        )
 
 
 def _given(account: Account, daemon: str, instance: str) -> sa.ColumnElement[bool]:

@@ -7,11 +7,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from lifebuoy.accounts import throttle
+from lifebuoy.accounts import registry, throttle
 from lifebuoy.accounts.model import MAY, Account, Identity, Role
 from lifebuoy.accounts.registry import account_of, granted
-from lifebuoy.accounts.secret import csrf_of, is_password, new_token, token_hash
-from lifebuoy.errors import NotSignedIn
+from lifebuoy.accounts.secret import check_password, csrf_of, is_password, new_token, token_hash
+from lifebuoy.errors import Forbidden, NotSignedIn
 from lifebuoy.store import Database, audit
 from lifebuoy.store.audit import Entry
 from lifebuoy.store.tables import Happening, accounts, sessions
@@ -19,7 +19,7 @@ from lifebuoy.store.times import stamp
 
 #: However much it is used, and after how long without use, a session ends.
 LIFE: Final = timedelta(hours=12)
-_IDLE: Final = timedelta(hours=2)
+IDLE: Final = timedelta(hours=2)
 #: It is written down at most so often that one is used.
 _NOTED: Final = timedelta(minutes=1)
 
@@ -58,6 +58,27 @@ def sign_in(database: Database, name: str, password: str, address: str) -> str:
     return token
 
 
+def change_password(database: Database, name: str, current: str, new: str, address: str) -> None:
+    """Give one's own account another password; all its browsers must sign in again.
+
+    Raises:
+        Forbidden: that is not the present one.
+        PasswordRefused: the new one cannot be one.
+        TooManyTries: too many were refused.
+    """
+    check_password(new)
+    now = datetime.now(UTC)
+    with database.writing() as connection:
+        throttle.begin(connection, name, address, now)
+        query = sa.select(accounts.c.password).where(accounts.c.name == name)
+        hashed = connection.execute(query).scalar_one_or_none()
+    if not is_password(hashed, current):
+        raise Forbidden("that is not the present password of the account")
+    with database.writing() as connection:
+        throttle.accepted(connection, name, address)
+    registry.set_password(database, name, new, by=name)
+
+
 def identify(database: Database, token: str) -> Identity | None:
     """Whose session it is; None if it is none, or has ended."""
     now = datetime.now(UTC)
@@ -66,7 +87,7 @@ def identify(database: Database, token: str) -> Identity | None:
         query = sa.select(accounts, sessions.c.used).join(
             sessions, sessions.c.account == accounts.c.id
         )
-        alive = (sessions.c.expires > stamp(now)) & (sessions.c.used > stamp(now - _IDLE))
+        alive = (sessions.c.expires > stamp(now)) & (sessions.c.used > stamp(now - IDLE))
         row = connection.execute(query.where(mine, alive)).one_or_none()
         if row is None:
             return None

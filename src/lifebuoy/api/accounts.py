@@ -1,5 +1,5 @@
-"""Whose request it is, and for an admin who there is and what each was given. Accounts are made by
-the command line.
+"""Whose request it is, and for an admin who there is and what each was given. The first admin is
+made by the command line.
 """
 
 from __future__ import annotations
@@ -7,14 +7,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from lifebuoy.accounts import registry
-from lifebuoy.accounts.model import Grant, Permission
-from lifebuoy.api import models
+from lifebuoy.accounts.model import Account, Grant, Permission
+from lifebuoy.api import models, table_models
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.reaching import Instance, Reached
-from lifebuoy.api.state import Server
+from lifebuoy.api.state import API, Server
 from lifebuoy.operations.daemon import daemon_of
 
 router = APIRouter(tags=["accounts"])
@@ -22,8 +22,11 @@ router = APIRouter(tags=["accounts"])
 NamePath = Annotated[str, Path(max_length=63, description="The name of an account.")]
 _GIVES: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.NO_CONTENT,
-    **needs(Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
+    **needs(
+        Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY
+    ),
 }
+_CHANGES: Final = (Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 
 @router.get("/session", **needs(Permission.READ))
@@ -38,19 +41,48 @@ def show_session(who: Who) -> models.Session:
 def list_accounts(server: Server) -> models.Accounts:
     """All accounts, and which instances the owners were given."""
     return models.Accounts(
-        accounts=[
-            models.Account(
-                name=one.name,
-                role=one.role,
-                created=one.created,
-                instances=[
-                    models.Given(host=each.host, uuid=each.instance, name=each.name)
-                    for each in given
-                ],
-            )
-            for one, given in registry.every(server.database)
-        ]
+        accounts=[_told(one, given) for one, given in registry.every(server.database)]
     )
+
+
+@router.post("/accounts", status_code=HTTPStatus.CREATED, **needs(*_CHANGES))
+def add_account(
+    server: Server, who: Who, response: Response, body: table_models.AddAccount
+) -> models.Account:
+    """Make an account."""
+    password = body.password.get_secret_value()
+    made = registry.add(server.database, body.name, body.role, password, by=who.account.name)
+    response.headers["Location"] = f"{API}/accounts/{made.name}"
+    return _told(made, ())
+
+
+@router.get("/accounts/{name}", **needs(Permission.ADMINISTER, HTTPStatus.NOT_FOUND))
+def show_account(server: Server, name: NamePath) -> models.Account:
+    """An account, and which instances it was given."""
+    return _told(*registry.get(server.database, name))
+
+
+@router.patch("/accounts/{name}", **needs(*_CHANGES))
+def change_account(
+    server: Server, who: Who, name: NamePath, body: table_models.ChangeAccount
+) -> models.Account:
+    """Make an account one of another role, from its next request on; not one's own."""
+    registry.set_role(server.database, name, body.role, by=who.account.name)
+    return _told(*registry.get(server.database, name))
+
+
+@router.put("/accounts/{name}/password", status_code=HTTPStatus.NO_CONTENT, **needs(*_CHANGES))
+def set_password(server: Server, who: Who, name: NamePath, body: table_models.SetPassword) -> None:
+    """Another password of an account; its browsers must sign in again, its API keys stay."""
+    password = body.password.get_secret_value()
+    registry.set_password(server.database, name, password, by=who.account.name)
+
+
+@router.delete("/accounts/{name}", status_code=HTTPStatus.NO_CONTENT, **needs(*_CHANGES))
+def remove_account(server: Server, who: Who, name: NamePath) -> None:
+    """Remove an account with its sessions and API keys; not one's own. What it did stays on
+    record."""
+    registry.remove(server.database, name, by=who.account.name)
 
 
 @router.put("/accounts/{name}/instances/{host}/{uuid}", **_GIVES)
@@ -63,6 +95,17 @@ def grant(server: Server, who: Who, name: NamePath, instance: Instance) -> None:
 def revoke(server: Server, who: Who, name: NamePath, instance: Instance) -> None:
     """Take an instance from an owner again."""
     registry.revoke(server.database, name, _grant_of(instance), by=who.account.name)
+
+
+def _told(account: Account, given: tuple[Grant, ...]) -> models.Account:
+    return models.Account(
+        name=account.name,
+        role=account.role,
+        created=account.created,
+        instances=[
+            models.Given(host=each.host, uuid=each.instance, name=each.name) for each in given
+        ],
+    )
 
 
 def _grant_of(instance: Reached) -> Grant:

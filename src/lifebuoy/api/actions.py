@@ -11,6 +11,7 @@ from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.operations import tell
+from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached
 from lifebuoy.api.state import API, Server
 from lifebuoy.operations import history
@@ -31,22 +32,34 @@ Key = Annotated[
         "after a lost connection, is answered with the same operation.",
     ),
 ]
-_ACTS: Final[dict[str, Any]] = {
+#: For what answers with an operation.
+ACTS: Final[dict[str, Any]] = {
     "status_code": HTTPStatus.ACCEPTED,
     **needs(Permission.ACT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_GATEWAY),
 }
+ACTS["responses"][HTTPStatus.ACCEPTED.value] = {
+    "headers": {"Location": {"description": "The address of the operation.", **TEXT}}
+}
 
 
-@router.post("/start", **_ACTS)
+@router.post("/start", **ACTS)
 def start(
-    server: Server, who: Who, instance: Instance, response: Response, key: Key = ""
+    server: Server,
+    who: Who,
+    instance: Instance,
+    response: Response,
+    body: models.Start | None = None,
+    key: Key = "",
 ) -> models.Operation:
-    """Start a stopped instance."""
-    made = server.desk.start(instance.context, instance.uuid, caller(who, key))
-    return _accepted(server, response, made)
+    """Start a stopped instance, and watch its boot if that is asked for."""
+    asked = body or models.Start()
+    made = server.desk.start(
+        instance.context, instance.uuid, caller(who, key), watch_s=asked.watch_s
+    )
+    return accepted(server, response, made)
 
 
-@router.post("/stop", **_ACTS)
+@router.post("/stop", **ACTS)
 def stop(
     server: Server,
     who: Who,
@@ -58,19 +71,19 @@ def stop(
     """Shut a running instance down; it is cut off only with consent."""
     asked = StopRequest(instance.uuid, body.mode, body.consent, body.timeout_s)
     made = server.desk.stop(instance.context, asked, caller(who, key))
-    return _accepted(server, response, made)
+    return accepted(server, response, made)
 
 
-@router.post("/reboot", **_ACTS)
+@router.post("/reboot", **ACTS)
 def reboot(
     server: Server, who: Who, instance: Instance, response: Response, key: Key = ""
 ) -> models.Operation:
     """Ask a running instance to reboot; it is not waited for."""
     made = server.desk.reboot(instance.context, instance.uuid, caller(who, key))
-    return _accepted(server, response, made)
+    return accepted(server, response, made)
 
 
-@router.post("/rescue/enter", **_ACTS)
+@router.post("/rescue/enter", **ACTS)
 def enter_rescue(
     server: Server,
     who: Who,
@@ -84,10 +97,10 @@ def enter_rescue(
     The password stays in the server's memory: neither the record nor the log has it.
     """
     made = server.desk.enter(instance.context, enter_request(instance, body), caller(who, key))
-    return _accepted(server, response, made)
+    return accepted(server, response, made)
 
 
-@router.post("/rescue/exit", **_ACTS)
+@router.post("/rescue/exit", **ACTS)
 def exit_rescue(
     server: Server,
     who: Who,
@@ -99,14 +112,37 @@ def exit_rescue(
     """Bring an instance out of rescue mode, to what it was before."""
     asked = LeaveRequest(instance.uuid, body.force, body.changes, body.keep_nvram, body.watch_s)
     made = server.desk.leave(instance.context, asked, caller(who, key))
-    return _accepted(server, response, made)
+    return accepted(server, response, made)
+
+
+@router.post("/rescue/password", **ACTS)
+def set_rescue_password(
+    server: Server,
+    who: Who,
+    instance: Instance,
+    response: Response,
+    body: models.RescuePassword,
+    key: Key = "",
+) -> models.Operation:
+    """Set a new password for root of the rescue system that runs: one that was reset has lost its.
+
+    It stays in the server's memory: neither the record nor the log has it.
+    """
+    password = body.password.get_secret_value()
+    made = server.desk.set_password(instance.context, instance.uuid, password, caller(who, key))
+    return accepted(server, response, made)
 
 
 def enter_request(instance: Reached, body: models.EnterRescue) -> EnterRequest:
     """What the operation is asked for."""
+    return entering(instance, body, body.password.get_secret_value())
+
+
+def entering(instance: Reached, body: models.HowToEnter, password: str) -> EnterRequest:
+    """The same with a password that is not in the body."""
     return EnterRequest(
         name=instance.uuid,
-        password=body.password.get_secret_value(),
+        password=password,
         ssh_keys=tuple(body.ssh_keys),
         stop=body.stop,
         consent=body.consent,
@@ -124,6 +160,7 @@ def caller(who: Who, key: str = "") -> Caller:
     return Caller(who.account.id, who.account.name, key)
 
 
-def _accepted(server: Server, response: Response, made: Record) -> models.Operation:
+def accepted(server: Server, response: Response, made: Record) -> models.Operation:
+    """The answer to what became an operation: it, and where to see how it gets on."""
     response.headers["Location"] = f"{API}/operations/{made.id}"
     return tell(history.account(server.database, made.id))

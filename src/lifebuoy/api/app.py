@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -10,12 +11,44 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from lifebuoy import __version__
-from lifebuoy.api import accounts, actions, health, instances, operations, problems
+from lifebuoy.api import (
+    accounts,
+    actions,
+    audit,
+    backups,
+    consoles,
+    doctor,
+    health,
+    hosts,
+    images,
+    instances,
+    keys,
+    operations,
+    problems,
+    rescue,
+    screenshot,
+)
 from lifebuoy.api.authorisation import COOKIE
 from lifebuoy.api.state import API, Serving
 from lifebuoy.errors import LifebuoyError
 
-CALLS: Final = (instances.router, actions.router, operations.router, accounts.router)
+CALLS: Final = (
+    instances.router,
+    actions.router,
+    rescue.router,
+    doctor.router,
+    consoles.router,
+    screenshot.router,
+    operations.router,
+    accounts.router,
+    backups.every,
+    backups.router,
+    audit.router,
+    images.router,
+    hosts.router,
+    keys.router,
+)
+_LARGE: Final = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 _TITLE: Final = "Lifebuoy"
 _ABOUT: Final = """Rescue mode for libvirt virtual machines.
 
@@ -36,6 +69,7 @@ def application(serving: Serving) -> FastAPI:
     calls = APIRouter(prefix=API)
     for router in CALLS:
         calls.include_router(router)
+    calls.include_router(consoles.sockets)
     app.include_router(calls)
     app.include_router(health.router)
     app.add_exception_handler(LifebuoyError, problems.of_ours)
@@ -59,6 +93,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
             "key": {"type": "http", "scheme": "bearer"},
             "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
         }
+        for call in (one for path in found["paths"].values() for one in path.values()):
+            if "requestBody" in call:
+                call["responses"] |= {str(k): v for k, v in problems.documented(_LARGE).items()}
         found["security"] = [{"key": []}, {"session": []}]
         app.openapi_schema = found
     return app.openapi_schema

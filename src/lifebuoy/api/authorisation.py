@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from lifebuoy.accounts import keys, sessions
 from lifebuoy.accounts.model import Identity, Permission
 from lifebuoy.accounts.secret import is_same
+from lifebuoy.accounts.standing import Proof, ProofKind, identity
 from lifebuoy.api.problems import documented
 from lifebuoy.api.state import Serving, serving
 from lifebuoy.errors import Forbidden, NotSignedIn
@@ -27,6 +29,13 @@ CSRF_FIELD: Final = "csrf"
 #: In the OpenAPI document: what a call needs.
 EXTENSION: Final = "x-lifebuoy-needs"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: The problems that a call for somebody may always answer with.
+_USUAL: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 def needs(permission: Permission | None, *more: HTTPStatus) -> dict[str, Any]:
@@ -37,18 +46,17 @@ def needs(permission: Permission | None, *more: HTTPStatus) -> dict[str, Any]:
     if permission is None:
         return {
             "openapi_extra": {EXTENSION: "nothing", "security": []},
-            "responses": documented(*more, HTTPStatus.UNPROCESSABLE_ENTITY),
+            "responses": documented(HTTPStatus.UNPROCESSABLE_ENTITY, *more),
         }
 
     async def permitted(identity: Who) -> None:
         if permission not in identity.may:
             raise Forbidden(f"this needs the permission '{permission}'", hint="ask an admin")
 
-    usual = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY)
     return {
         "dependencies": [Depends(permitted)],
         "openapi_extra": {EXTENSION: permission.value},
-        "responses": documented(*usual, *more),
+        "responses": documented(*_USUAL, *more),
     }
 
 
@@ -72,7 +80,34 @@ async def identified(request: Request) -> Identity:
 Who = Annotated[Identity, Depends(identified)]
 
 
-def require_same_origin(request: Request, server: Serving) -> None:
+async def identified_socket(socket: HTTPConnection, server: Serving) -> tuple[Identity, Proof]:
+    """Whose WebSocket it is, and by what. Browsers let any page open one and send our cookie with
+    it, so the page that did must be named, and be ours.
+
+    Raises:
+        NotSignedIn: nobody's.
+        Forbidden: it comes from a page elsewhere.
+    """
+    require_same_origin(socket, server)
+    proof = proof_of(socket)
+    if COOKIE in socket.cookies and "origin" not in socket.headers:
+        raise Forbidden("a browser says which page opens a WebSocket, and this one does not")
+    found = await run_in_threadpool(identity, server.database, proof)
+    if found is None:
+        raise NotSignedIn("sign in first", safe="")
+    socket.scope["lifebuoy.account"] = found.account.name
+    return found, proof
+
+
+def proof_of(connection: HTTPConnection) -> Proof:
+    """What somebody shows: an API key, else a cookie. Not whether that is worth something."""
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        return Proof.of(ProofKind.KEY, key.strip())
+    return Proof.of(ProofKind.SESSION, connection.cookies.get(COOKIE, ""))
+
+
+def require_same_origin(request: HTTPConnection, server: Serving) -> None:
     """Pass if a browser says that a page of ours has sent this, or no browser has.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any, Final
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
@@ -21,7 +22,11 @@ def healthz() -> models.Health:
     return models.Health(status="ok")
 
 
-@router.get("/readyz", **needs(None))
+_TELLS: Final[dict[str, Any]] = needs(None)
+_TELLS["responses"][HTTPStatus.SERVICE_UNAVAILABLE.value] = {"model": models.Ready}
+
+
+@router.get("/readyz", **_TELLS)
 def readyz(server: Server, response: Response) -> models.Ready:
     """Whether the database answers and the server is not ending; how many hosts are connected.
 

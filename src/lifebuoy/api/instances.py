@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.encoders import jsonable_encoder
@@ -13,10 +13,11 @@ from fastapi.encoders import jsonable_encoder
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
 from lifebuoy.api.authorisation import Who, needs
+from lifebuoy.api.problems import TEXT
 from lifebuoy.api.reaching import Instance, Reached, name_of
 from lifebuoy.api.state import Server
 from lifebuoy.model import InstanceState
-from lifebuoy.operations import listing, reach, shapes
+from lifebuoy.operations import listing, shapes
 from lifebuoy.operations.status import details
 from lifebuoy.policy import verdicts
 
@@ -26,7 +27,7 @@ router = APIRouter(tags=["instances"])
 @router.get("/hosts", **needs(Permission.READ))
 def list_hosts(server: Server, who: Who) -> models.Hosts:
     """All hosts: whether each answers, and how many instances of it the caller sees."""
-    listed = reach.instances(server.hosts, who.sees)
+    listed = server.overview.listed(who.instances)
     return models.Hosts.model_validate({"hosts": shapes.hosts(listed)})
 
 
@@ -43,8 +44,8 @@ def list_instances(
     sort: Annotated[
         str,
         Query(
-            max_length=20,
-            description="name, state, host or memory_mib; with a dash before it descending.",
+            pattern=f"^-?({'|'.join(listing.Order)})$",
+            description="What the list is sorted by; with a dash before it descending.",
         ),
     ] = "name",
     limit: Annotated[int, Query(ge=1, le=listing.PAGE_MAX)] = 100,
@@ -52,8 +53,8 @@ def list_instances(
         str, Query(max_length=2000, description="The `next` of the page before.")
     ] = "",
 ) -> models.Instances:
-    """The instances of all hosts that the caller may see. A host that does not answer in time is
-    told of in `hosts`, and its instances are not in the list."""
+    """The instances of all hosts that the caller may see, from memory. A host that does not answer
+    is told of in `hosts`, and its instances are not in the list."""
     order, descending = listing.order_of(sort)
     query = listing.Query(
         text=q,
@@ -64,8 +65,7 @@ def list_instances(
         limit=limit,
         cursor=cursor,
     )
-    listed = reach.instances(server.hosts, who.sees)
-    page = listing.page(listing.rows(listed), query)
+    page, listed = server.overview.page(query, who.instances)
     return models.Instances.model_validate(
         {
             "instances": [shapes.summary(name, found) for name, found in page.rows],
@@ -76,11 +76,15 @@ def list_instances(
     )
 
 
-@router.get(
-    "/instances/{host}/{uuid}",
-    **needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY),
-    response_model=models.Instance,
-)
+_SHOWS: Final[dict[str, Any]] = needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
+_TAG: Final = {"ETag": {"description": "Another one once something has changed.", **TEXT}}
+_SHOWS["responses"] |= {
+    HTTPStatus.OK.value: {"headers": _TAG},
+    HTTPStatus.NOT_MODIFIED.value: {"description": "Nothing has changed", "headers": _TAG},
+}
+
+
+@router.get("/instances/{host}/{uuid}", **_SHOWS, response_model=models.Instance)
 def show_instance(
     instance: Instance,
     response: Response,

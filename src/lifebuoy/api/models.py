@@ -4,12 +4,15 @@ command line tells the same; ``operations/shapes.py`` fills them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from lifebuoy.accounts.model import Permission, Role
+from lifebuoy.console.kind import ConsoleKind
 from lifebuoy.model import Action, ChangePolicy, InstanceState, RunState, StopMode
+from lifebuoy.policy import PASSWORD_MAX, PASSWORD_MIN, PASSWORD_RULE, PASSWORD_SPECIAL
 from lifebuoy.store.records import Standing
 
 Time = Annotated[str, Field(description="ISO 8601, UTC; empty where there is none yet.")]
@@ -121,6 +124,7 @@ class Access(BaseModel):
     fingerprint: str
     vnc: str
     serial: bool
+    obstacle: str
 
 
 class Rescue(BaseModel):
@@ -163,6 +167,7 @@ class Instance(Summary):
     interfaces: list[Interface]
     addresses: list[str]
     graphics: list[Graphics]
+    screens: list[str]
     serial: bool
     serial_log: str | None
     possible: list[Action]
@@ -219,6 +224,7 @@ class Operations(BaseModel):
     """The newest operations."""
 
     operations: list[OperationSummary]
+    next: str = Field(description="The cursor of the next page; empty on the last.")
 
 
 class Given(BaseModel):
@@ -252,6 +258,26 @@ class Session(BaseModel):
     may: list[Permission]
 
 
+class ConsoleTicket(BaseModel):
+    """A ticket for one console, and where to show it."""
+
+    ticket: str = Field(description="Good once, and for the same session or API key only.")
+    expires_s: float = Field(description="For how many seconds it is good.")
+    path: str = Field(description="Of the WebSocket to open.")
+    protocols: list[str] = Field(
+        description="To offer as its subprotocols; the ticket is one, as no log has these."
+    )
+
+
+class EnterPlan(BaseModel):
+    """What entering rescue mode would do."""
+
+    instance: str
+    image: str
+    was_running: bool
+    difference: str = Field(description="Of the definition, a unified diff.")
+
+
 class Health(BaseModel):
     """That the server runs."""
 
@@ -264,6 +290,24 @@ class Ready(Health):
     database: bool
     hosts: int
     connected: int
+
+
+def _two_kinds() -> str:
+    """The password's rule as a pattern of ECMA 262: somewhere a character stands beside one of
+    another kind. The rule itself is in ``policy``, whose refusal names what was broken."""
+    special = re.escape(PASSWORD_SPECIAL).replace("/", "\\/")
+    kinds = ("a-z", "A-Z", "0-9", special)
+    beside = "|".join(
+        f"[{kind}][{''.join(other for other in kinds if other != kind)}]" for kind in kinds
+    )
+    return f"^[{''.join(kinds)}]*({beside})[{''.join(kinds)}]*$"
+
+
+_PASSWORD: Final[dict[str, JsonValue]] = {
+    "minLength": PASSWORD_MIN,
+    "maxLength": PASSWORD_MAX,
+    "pattern": _two_kinds(),
+}
 
 
 class Body(BaseModel):
@@ -284,15 +328,32 @@ class Stop(Body):
     timeout_s: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
 
 
-class EnterRescue(Body):
-    """How to enter rescue mode."""
+class ConsoleWanted(Body):
+    """Which console to open."""
 
-    password: SecretStr = Field(
-        max_length=200,
-        description="For root of the rescue system: 8-30 characters, at least 2 of lower case, "
-        "upper case, digit, special.",
+    kind: ConsoleKind
+    force: bool = Field(
+        default=False,
+        description="Take a serial console over from whoever has it open; of no use for VNC.",
     )
-    ssh_keys: list[Annotated[str, Field(max_length=8192)]] = Field(default=[], max_length=20)
+
+
+class Start(Body):
+    """How to start an instance."""
+
+    watch_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds to watch the boot for a login; 0: do not.",
+    )
+
+
+class HowToEnter(Body):
+    """How to enter rescue mode, but for the password."""
+
+    ssh_keys: list[Annotated[str, Field(max_length=3072)]] = Field(default=[], max_length=20)
     consent: bool = Field(
         default=False,
         description="Consent to a forced shutdown of an instance that runs, which can lose data.",
@@ -304,6 +365,24 @@ class EnterRescue(Body):
     discard_saved: bool = False
     stop_timeout_s: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
     timeout_s: float = Field(default=300.0, gt=0, le=3600, allow_inf_nan=False)
+
+
+class EnterRescue(HowToEnter):
+    """How to enter rescue mode."""
+
+    password: SecretStr = Field(
+        max_length=200,
+        description=f"For root of the rescue system: {PASSWORD_RULE}.",
+        json_schema_extra=_PASSWORD,
+    )
+
+
+class RescuePassword(Body):
+    """Another rescue password."""
+
+    password: SecretStr = Field(
+        max_length=200, description="For root of the rescue system; the rule is that of entering."
+    )
 
 
 class ExitRescue(Body):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.encoders import jsonable_encoder
@@ -17,10 +17,17 @@ from lifebuoy.api.reaching import Operation
 from lifebuoy.api.state import Server
 from lifebuoy.operations import history, shapes
 from lifebuoy.operations.history import Account
+from lifebuoy.store import Outcome
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 
 EVENT_STREAM: Final = "text/event-stream"
+#: In the OpenAPI document: one event of a stream.
+EVENT: Final = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
 #: A comment: for proxies, and to notice that nobody listens any more.
 STILL_HERE: Final = ": still here\n\n"
 
@@ -30,13 +37,32 @@ def list_operations(
     server: Server,
     who: Who,
     instance: Annotated[
-        str | None, Query(max_length=200, description="Only of this instance: name or UUID.")
+        str, Query(max_length=200, description="Only of this instance: name or UUID.")
+    ] = "",
+    kind: Annotated[str, Query(max_length=64, description="Only of this kind.")] = "",
+    outcome: Annotated[
+        list[Outcome | Literal["none"]] | None,
+        Query(description="Only those that ended so; `none`: that have not ended."),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 30,
+    cursor: Annotated[
+        str, Query(max_length=2000, description="The `next` of the page before.")
+    ] = "",
 ) -> models.Operations:
     """The newest operations on the instances that the caller may see."""
-    found = history.latest(server.database, limit=limit, instance=instance, instances=who.instances)
-    shape = {"operations": [shapes.operation(record) for record in found]}
+    query = history.Query(
+        instance=instance,
+        instances=who.instances,
+        kind=kind,
+        outcomes=None if outcome is None else {None if one == "none" else one for one in outcome},
+        limit=limit,
+        cursor=cursor,
+    )
+    found = history.page(server.database, query)
+    shape = {
+        "operations": [shapes.operation(record) for record in found.records],
+        "next": found.next,
+    }
     return models.Operations.model_validate(shape)
 
 
@@ -54,11 +80,11 @@ def cancel_operation(server: Server, who: Who, found: Operation) -> models.Opera
     return tell(history.account(server.database, found.record.id))
 
 
-@router.get(
-    "/{id}/events",
-    **needs(Permission.READ, HTTPStatus.NOT_FOUND),
-    response_class=StreamingResponse,
-)
+_WATCHES: Final[dict[str, Any]] = needs(Permission.READ, HTTPStatus.NOT_FOUND)
+_WATCHES["responses"][HTTPStatus.OK.value] = {"content": {EVENT_STREAM: {"schema": EVENT}}}
+
+
+@router.get("/{id}/events", **_WATCHES, response_class=StreamingResponse)
 async def watch_operation(server: Server, found: Operation) -> StreamingResponse:
     """The operation now and at every change, as server-sent events `operation`, each with all of
     it as JSON, until it has ended: then comes `end`."""

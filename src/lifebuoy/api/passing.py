@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
@@ -21,22 +22,31 @@ from lifebuoy.errors import BadInput
 _log = structlog.get_logger(__name__)
 
 BODY_MAX: Final = 64 * 1024
-#: Nothing but our own files, no inline script or style, no frame, no other place for a form.
-_POLICY: Final = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
+_NOT_OURS: Final = 1008  # of a WebSocket: it breaks a rule of ours
+
+
+def policy(*images: str) -> str:
+    """Nothing but our own files, no inline script or style, no frame, no other place for a form.
+
+    ``images`` are further places that a page may show images from.
+    """
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            " ".join(["img-src 'self'", *images]),
+            "font-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
 _HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -60,6 +70,9 @@ class Passing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -78,6 +91,27 @@ class Passing:
             except Exception:
                 if not told["status"]:  # else it is answered and in the log
                     raise
+            finally:
+                self._log(scope, told["status"], time.monotonic() - began)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a WebSocket on; whose it is and which page opens it is looked at there."""
+        id_ = scope["lifebuoy.request_id"] = secrets.token_hex(8)
+        began, told = time.monotonic(), {"status": 0}
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "websocket.http.response.start":
+                told["status"] = message["status"]
+            elif message["type"] in {"websocket.accept", "websocket.close"}:
+                told["status"] = message.get("code", HTTPStatus.SWITCHING_PROTOCOLS.value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request=id_):
+            try:
+                if self._is_ours(Headers(scope=scope)):
+                    await self._app(scope, receive, sending)
+                else:
+                    await sending({"type": "websocket.close", "code": _NOT_OURS})
             finally:
                 self._log(scope, told["status"], time.monotonic() - began)
 
@@ -116,7 +150,7 @@ class Passing:
         facts: dict[str, Any] = {"account": scope.get("lifebuoy.account", "")}
         _log.info(
             "request",
-            method=scope["method"],
+            method=scope.get("method", "WEBSOCKET"),
             path=scope["path"],
             status=status,
             ms=round(seconds * 1000, 1),

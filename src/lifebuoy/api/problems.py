@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any, Final
 
 import structlog
@@ -11,6 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.routing import Match
 
 from lifebuoy.errors import (
     BadInput,
@@ -41,6 +43,8 @@ _STATUS: Final[tuple[tuple[type[LifebuoyError], HTTPStatus], ...]] = (
     (HostTrouble, HTTPStatus.BAD_GATEWAY),
 )
 _BUSY_S: Final = 5
+#: In the OpenAPI document: a header's value.
+TEXT: Final = {"schema": {"type": "string"}}
 _log = structlog.get_logger(__name__)
 
 
@@ -89,12 +93,12 @@ def headers_of(error: LifebuoyError) -> dict[str, str]:
     return {"Retry-After": str(_BUSY_S)} if isinstance(error, Busy) else {}
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(request: HTTPConnection) -> str:
     """What the log calls a request; ``passing`` gives it."""
     return str(request.scope.get("lifebuoy.request_id", ""))
 
 
-def answer(request: Request, error: LifebuoyError, **more: Any) -> JSONResponse:
+def answer(request: HTTPConnection, error: LifebuoyError, **more: Any) -> JSONResponse:
     """The answer for an error of ours."""
     status = status_of(error)
     if isinstance(error, StepFailed):
@@ -134,9 +138,14 @@ def of_validation(request: Request, error: Exception) -> JSONResponse:
 
 
 def of_framework(request: Request, error: Exception) -> JSONResponse:
-    """What the framework refuses: no such path, no such method."""
+    """What the framework refuses: no such path, no such method, a body that is none."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:  # such as bytes that are no text
+        return answer(request, BadInput("the request is not of the documented form"))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(methods_of(request))
     problem = Problem(
         type="about:blank",
         title=status.phrase,
@@ -151,8 +160,21 @@ def of_framework(request: Request, error: Exception) -> JSONResponse:
         problem.model_dump(exclude_none=True),
         status.value,
         media_type=MEDIA_TYPE,
-        headers=dict(error.headers or {}),
+        headers=headers,
     )
+
+
+def methods_of(request: Request) -> list[str]:
+    """The methods that the address of a request knows; the framework tells of one route's alone."""
+    routes = request.app.router.routes
+    return [
+        method.value
+        for method in HTTPMethod
+        if any(
+            route.matches({**request.scope, "method": method.value})[0] is Match.FULL
+            for route in routes
+        )
+    ]
 
 
 def of_bugs(request: Request, error: Exception) -> JSONResponse:

@@ -17,11 +17,13 @@ from lifebuoy.api.state import Serving
 from lifebuoy.errors import HostTrouble
 from lifebuoy.operations import history
 from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
 from lifebuoy.settings.listening import Listen
 
 _LAST_ANSWERS_S: Final = 10
 _BACKLOG: Final = 512
+_MESSAGE_MAX: Final = 256 * 1024
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 
@@ -30,6 +32,7 @@ def run(
     origin: str,
     desk: Desk,
     hosts: Reach,
+    overview: Overview,
     stopping: threading.Event,
     make: Callable[[Serving], ASGIApp],
     told: Callable[[str], None],
@@ -46,6 +49,7 @@ def run(
         serving = Serving(
             desk=desk,
             hosts=hosts,
+            overview=overview,
             hub=Hub(lambda id_: history.account(desk.database, id_), stopping),
             origin=origin,
             names=names(where, origin),
@@ -60,6 +64,9 @@ def run(
             # a proxy says from where a request comes; where there is none, anybody could
             proxy_headers=bool(origin),
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
+            # what consoles carry is small or compressed already
+            ws_per_message_deflate=False,
+            ws_max_size=_MESSAGE_MAX,
         )
         told(origin or f"http://{Listen(where.host, port)}")
         _Server(config, stopping).run([sock])

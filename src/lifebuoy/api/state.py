@@ -10,7 +10,11 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from lifebuoy.api.events import Hub
+from lifebuoy.console.pictures import Pictures
+from lifebuoy.console.seats import Seats
+from lifebuoy.console.tickets import Tickets
 from lifebuoy.operations.desk import Desk
+from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
 from lifebuoy.store import Database
 
@@ -27,10 +31,14 @@ class Serving:
 
     desk: Desk
     hosts: Reach
+    overview: Overview
     hub: Hub
     origin: str = ""
     names: frozenset[str] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    tickets: Tickets = field(default_factory=Tickets)
+    seats: Seats = field(default_factory=Seats)
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def database(self) -> Database:

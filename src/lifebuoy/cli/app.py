@@ -82,6 +82,17 @@ def root(
             autocompletion=host_names,
         ),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help="Ask this server (lifebuoy serve) instead of libvirt: the same commands for its "
+            "hosts, which --connect names. The API key is in LIFEBUOY_API_KEY or a file "
+            "(docs/server.md). Else LIFEBUOY_SERVER, else the setting client.url; '' for none.",
+            show_default=False,
+        ),
+    ] = None,
     config_file: Annotated[
         Path | None,
         typer.Option(
@@ -106,7 +117,7 @@ def root(
     them and leave, and it is exactly what it was.
     """
     log.set_up(verbose=verbose)
-    context.obj = Session(connect, config_file)
+    context.obj = Session(connect, config_file, server)
 
 
 app.add_typer(rescue.app, name="rescue")

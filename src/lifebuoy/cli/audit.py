@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from lifebuoy.cli import columns, durable, options, output
 from lifebuoy.cli.session import of
-from lifebuoy.errors import BadInput
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +40,11 @@ def audit(
 
     Lines are only ever added: the database refuses to change or remove one.
     """
+    from lifebuoy.operations.audit_log import time_of
     from lifebuoy.store import audit as log
 
     session = of(context)
-    begin = _time(since)
+    begin = time_of(since)
     instance = session.plain(name) if name else None
     with durable.database(session).reading() as connection:
         entries = log.entries(connection, since=begin, instance=instance)
@@ -66,17 +65,3 @@ def audit(
                 for entry in entries
             ],
         )
-
-
-def _time(since: str) -> str:
-    """The time as the log has it, in UTC; empty for none."""
-    if not since:
-        return ""
-    try:
-        given = datetime.fromisoformat(since)
-    except ValueError:
-        raise BadInput(
-            f"'{since}' is no time", hint="for example 2026-01-31 or 2026-01-31T12:00:00Z"
-        ) from None
-    zoned = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
-    return zoned.strftime("%Y-%m-%dT%H:%M:%S")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from lifebuoy.cli import columns, listing, options, output
 from lifebuoy.cli.backup_point import PointId, at_point
-from lifebuoy.cli.backup_words import age, age_s, size
 from lifebuoy.cli.complete import instance_names
 from lifebuoy.cli.session import Session, of
+from lifebuoy.measures import age, size
 from lifebuoy.operations import backup_list, shapes
-from lifebuoy.operations.backup_list import InstanceBackups, PointSummary
+from lifebuoy.operations.backup_list import InstanceBackups
 from lifebuoy.operations.listing import Listed, rows
 
 Backups = list[Listed[InstanceBackups]]
@@ -50,7 +49,7 @@ def list_(
     session = of(context)
     listed = _asked(session, name)
     if json:
-        output.print_json(as_json(listed))
+        output.print_json(shapes.backups(listed))
     else:
         _print(listed)
     listing.end(listed, quiet=json)
@@ -62,16 +61,7 @@ def show(context: typer.Context, id: PointId, json: options.Json = False) -> Non
         details = backup_list.details(found.host, point.id)
     summary = details.summary
     if json:
-        output.print_json(
-            {
-                **_point(summary),
-                "instance": summary.instance,
-                "uuid": summary.uuid,
-                "files": details.files,
-                "nvram": details.has_nvram,
-                "definition": details.definition,
-            }
-        )
+        output.print_json(shapes.backup_point(details))
         return
     output.facts(
         [
@@ -93,34 +83,6 @@ def show(context: typer.Context, id: PointId, json: options.Json = False) -> Non
             ),
         ]
     )
-
-
-def as_json(listed: Backups) -> dict[str, object]:
-    """The documented shape: docs/schema/backup-list.json."""
-    return {
-        "instances": [
-            {
-                "host": host,
-                **{key: value for key, value in asdict(one).items() if key != "points"},
-                "points": [_point(point) for point in one.points],
-            }
-            for host, one in rows(listed)
-        ],
-        "hosts": shapes.hosts(listed),
-    }
-
-
-def _point(point: PointSummary) -> dict[str, object]:
-    return {
-        "id": point.id,
-        "name": point.name,
-        "kind": point.kind,
-        "created": point.created,
-        "age_s": age_s(point.created),
-        "size_bytes": point.size_bytes,
-        "depends": point.depends,
-        "current": point.current,
-    }
 
 
 def _asked(session: Session, name: str) -> Backups:

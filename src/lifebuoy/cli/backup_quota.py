@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from lifebuoy.cli import options, output
-from lifebuoy.cli.backup_words import size
 from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput
+from lifebuoy.measures import size
 from lifebuoy.operations.backup_quota import allow, allowed
 
 _GIB = 1 << 30

@@ -11,11 +11,12 @@ import typer
 from lifebuoy.backup.book import ChangeKind
 from lifebuoy.cli import ask, columns, durable, options, output
 from lifebuoy.cli.backup_point import PointId, at_id, at_point, instance_of
-from lifebuoy.cli.backup_words import done, size, unfinished_deletion
+from lifebuoy.cli.backup_words import done, unfinished_deletion
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import HostSilent, PointNotFound, Refused
 from lifebuoy.hosts.fleet import Fleet
-from lifebuoy.operations import backup_delete, backup_list, backup_restore
+from lifebuoy.measures import size
+from lifebuoy.operations import backup_delete, backup_list, backup_restore, shapes
 from lifebuoy.operations.backup_delete import Deletion
 from lifebuoy.operations.backup_site import Site
 from lifebuoy.operations.context import Context
@@ -213,16 +214,7 @@ def _tell(session: Session, name: str, action: str, left: int, id: str, *, as_js
 
 def _show(plan: Deletion, name: str, id: str, *, as_json: bool) -> None:
     if as_json:
-        output.print_json(
-            {
-                "dry_run": True,
-                "instance": name,
-                "id": id,
-                "merges": plan.merges,
-                "loses_undo": plan.loses_undo,
-                "definition_as_before": plan.definition_as_before,
-            }
-        )
+        output.print_json(shapes.deletion(name, id, plan))
         return
     _print(plan)
     output.note("Nothing was changed.")

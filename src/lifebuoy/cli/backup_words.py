@@ -1,11 +1,10 @@
-"""What the commands of backup points share: doing an operation, sizes, ages."""
+"""What the commands of backup points share: doing an operation on record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lifebuoy.cli import durable, progress
 from lifebuoy.cli.session import Session
@@ -15,10 +14,6 @@ from lifebuoy.operations.operation import JsonObject, Kind, OperationT, Work
 
 if TYPE_CHECKING:
     from lifebuoy.store.records import Record
-
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
-_SPANS: Final = ((86400, "d"), (3600, "h"), (60, "min"))
-
 
 #: Opens the record of operations for a block.
 Records = Callable[[Session], AbstractContextManager[durable.OnRecord | None]]
@@ -63,31 +58,3 @@ def unfinished_deletion(opened: durable.OnRecord, id: str) -> Record | None:
         if record.kind == "backup-delete" and any(point.startswith(id) for point in points):
             return record
     return None
-
-
-def size(number: int) -> str:
-    """Bytes as people read them."""
-    amount = float(number)
-    for unit in _UNITS[:-1]:
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} {_UNITS[-1]}"
-
-
-def age_s(created: str, now: datetime | None = None) -> int:
-    """Seconds since a recorded time; 0 for one that is in the future or cannot be read."""
-    try:
-        then = datetime.fromisoformat(created)
-    except ValueError:
-        return 0
-    return max(0, int(((now or datetime.now(UTC)) - then).total_seconds()))
-
-
-def age(created: str) -> str:
-    """The same in words."""
-    seconds = age_s(created)
-    for span, unit in _SPANS:
-        if seconds >= span:
-            return f"{seconds // span} {unit}"
-    return f"{seconds} s"

@@ -7,7 +7,9 @@ from typing import Final
 
 from rich.text import Text
 
-from lifebuoy.doctor.report import Finding, Health, LinkReport, Report, Severity
+from lifebuoy.doctor import chain
+from lifebuoy.doctor.chain import Station
+from lifebuoy.doctor.report import Finding, Health, Report, Severity
 
 _MARKS: Final = {
     Health.SOUND: ("●", "green"),
@@ -20,8 +22,6 @@ _NAMES: Final = {
     Severity.WARNING: "warning",
     Severity.NOTE: "note",
 }
-_MOST_EVIDENCE: Final = 5
-_MOST_PLAN: Final = 8
 
 
 def drawn(report: Report) -> Iterator[Text]:
@@ -32,8 +32,9 @@ def drawn(report: Report) -> Iterator[Text]:
     yield Text()
     yield verdict(report)
     yield Text()
-    for link in report.chain:
-        yield from _link(link, last=link is report.chain[-1])
+    stations = chain.of_report(report)
+    for station in stations:
+        yield from _link(station, last=station is stations[-1])
 
 
 def verdict(report: Report) -> Text:
@@ -44,7 +45,7 @@ def verdict(report: Report) -> Text:
     return Text(f"It does not boot: {first.seen}", "bold red")
 
 
-def _link(link: LinkReport, *, last: bool) -> Iterator[Text]:
+def _link(link: Station, *, last: bool) -> Iterator[Text]:
     mark, style = _MARKS[link.health]
     name = link.link.replace("-", " ")
     yield Text.assemble(" ", (mark, style), f" {name:18} {link.health.replace('-', ' ')}")
@@ -61,7 +62,7 @@ def _link(link: LinkReport, *, last: bool) -> Iterator[Text]:
 def _finding(finding: Finding) -> Iterator[str]:
     yield f"{finding.id} ({_NAMES[finding.severity]}): {finding.seen}"
     yield f"  {finding.why}"
-    for one in finding.evidence[:_MOST_EVIDENCE]:
+    for one in chain.facts(finding):
         offset = "" if one.offset is None else f" at byte {one.offset}"
         yield f"  {one.place}{offset}: {one.found}; expected: {one.expected}"
     if finding.repair is not None:
@@ -77,8 +78,8 @@ def planned(finding: Finding) -> Iterator[str]:
     if finding.repair is None:
         return
     yield f"  repair: {finding.repair.summary}"
-    for line in finding.repair.plan[:_MOST_PLAN]:
+    lines, more = chain.plan(finding)
+    for line in lines:
         yield f"    - {line}"
-    more = len(finding.repair.plan) - _MOST_PLAN
-    if more > 0:
+    if more:
         yield f"    - and {more} more"

@@ -9,12 +9,10 @@ import typer
 from lifebuoy.cli import options, output
 from lifebuoy.cli.session import of
 from lifebuoy.doctor.evidence import Place
-from lifebuoy.doctor.report import escaped
-from lifebuoy.errors import NotAllowed, NotFound
-from lifebuoy.hypervisor import Host
-from lifebuoy.operations.diagnosis import Diagnosis, words
+from lifebuoy.errors import NotFound
+from lifebuoy.operations import doctor_shapes
+from lifebuoy.operations.diagnosis import Diagnosis, require_outside, words
 from lifebuoy.operations.diagnosis import diagnose as look
-from lifebuoy.rescue import record
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +34,7 @@ def diagnose(context: typer.Context, name: options.Name, json: options.Json = Fa
     looks at the disks themselves.
     """
     with of(context).look(name) as (found, name):
-        _require_outside(found.host, name)
+        require_outside(found.host, name)
         try:
             diagnosis = look(found.host, name)
         except NotFound as error:
@@ -46,56 +44,9 @@ def diagnose(context: typer.Context, name: options.Name, json: options.Json = Fa
             )
             raise
     if json:
-        output.print_json(as_json(name, diagnosis))
+        output.print_json(doctor_shapes.diagnosis(name, diagnosis))
     else:
         _show(diagnosis)
-
-
-def _require_outside(host: Host, name: str) -> None:
-    """In rescue mode the last that was said is the rescue system's."""
-    domain = host.domain(name)
-    if (stay := record.read(domain)) is not None:
-        raise NotAllowed(
-            f"'{domain.name}' is in rescue mode ({record.state_of(domain, stay)}), and what its "
-            "serial port and screen say is the rescue system's",
-            hint=f"look at its disks: lifebuoy doctor {domain.name}",
-        )
-
-
-def as_json(name: str, diagnosis: Diagnosis) -> dict[str, object]:
-    """The diagnosis as plain data: docs/schema/diagnose.json."""
-    evidence, look = diagnosis.evidence, diagnosis.look
-    return {
-        "instance": name,
-        "file": diagnosis.serial_log,
-        "screen": {
-            "state": look.found,
-            "why": look.why,
-            "width": look.screen.width,
-            "height": look.screen.height,
-            "font": look.screen.font,
-            "lines": [escaped(line) for line in look.screen.lines],
-        },
-        "reached_login": evidence.reached_login,
-        "cause": evidence.cause
-        and {
-            "id": evidence.cause.pattern.id,
-            "link": evidence.cause.pattern.link,
-            "means": evidence.cause.pattern.means,
-            "then": evidence.cause.pattern.then,
-            "line": evidence.cause.line,
-            "seen_on": evidence.seen_on(evidence.cause.pattern.id),
-        },
-        "signs": [
-            {
-                "id": sign.pattern.id,
-                "line": sign.line,
-                "seen_on": evidence.seen_on(sign.pattern.id),
-            }
-            for sign in evidence.signs
-        ],
-        "last_line": escaped(evidence.last_line),
-    }
 
 
 def _show(diagnosis: Diagnosis) -> None:

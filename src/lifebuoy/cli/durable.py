@@ -23,6 +23,7 @@ from lifebuoy.operations.operation import JsonObject, Kind, OperationT
 if TYPE_CHECKING:
     from lifebuoy.operations.asking import Asker
     from lifebuoy.operations.engine import Engine
+    from lifebuoy.operations.history import Account
     from lifebuoy.store import Database
     from lifebuoy.store.records import Record
 
@@ -50,6 +51,7 @@ def is_server(session: Session) -> bool:
 
 
 def _opened(session: Session) -> Database:
+    session.require_here("the database is that of this machine")
     from lifebuoy.store import default_url, open_database  # a tenth of a second
 
     return open_database(session.settings.database or default_url(session.state_dir))
@@ -124,6 +126,12 @@ class OnRecord:
         return asking.hand_over(
             self.engine, context, kind, domain, request, asker(view), secret, after=after
         )
+
+    def account(self, record: Record) -> Account:
+        """An operation as it is on record now."""
+        from lifebuoy.operations import history
+
+        return history.account(self.database, record.id)
 
     @property
     def engine(self) -> Engine:

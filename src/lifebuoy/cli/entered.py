@@ -7,22 +7,33 @@ from pathlib import Path
 
 from rich.text import Text
 
-from lifebuoy.cli import access, output
+from lifebuoy.cli import access as ways
+from lifebuoy.cli import output
 from lifebuoy.cli.script import Script
 from lifebuoy.cli.session import Session
+from lifebuoy.hypervisor import Completed
+from lifebuoy.model import InstanceState
 from lifebuoy.operations import shapes
-from lifebuoy.operations.enter import Entered
+from lifebuoy.rescue.access import Access, Seen
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``password`` is set only when it was made up by us: nobody else knows it."""
+    """``password`` is set only when it was made up by us: nobody else knows it. ``done`` is what
+    the owner's ``script`` did, and ``log`` the file that keeps it."""
 
-    entered: Entered
     name: str
+    state: InstanceState
+    session: str
+    since: str
+    image: str
+    was_running: bool
+    access: Access
+    seen: Seen | None
     password: str | None
-    script: Script | None
-    log: Path | None
+    script: Script | None = None
+    done: Completed | None = None
+    log: Path | None = None
 
     def __repr__(self) -> str:
         return f"<Outcome of {self.name}>"
@@ -30,17 +41,17 @@ class Outcome:
 
 def as_json(outcome: Outcome) -> dict[str, object]:
     """The documented shape: docs/schema/rescue-enter.json."""
-    stay, seen = outcome.entered.stay, outcome.entered.seen
+    seen = outcome.seen
     return {
         "instance": outcome.name,
-        "state": stay.phase.state,
-        "session": stay.session,
-        "since": stay.since,
-        "image": stay.image,
-        "was_running": stay.was_running,
+        "state": outcome.state,
+        "session": outcome.session,
+        "since": outcome.since,
+        "image": outcome.image,
+        "was_running": outcome.was_running,
         "seen": {"agent": seen.agent, "ssh": seen.ssh} if seen else None,
         "password": outcome.password,
-        "access": shapes.access(outcome.entered.access),
+        "access": shapes.access(outcome.access),
         "script": _script(outcome),
     }
 
@@ -48,7 +59,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
 def show(session: Session, outcome: Outcome) -> None:
     """For a human."""
     _show_script(outcome)
-    seen = outcome.entered.seen
+    seen = outcome.seen
     ready = (
         seen.words
         if seen
@@ -60,14 +71,14 @@ def show(session: Session, outcome: Outcome) -> None:
     output.facts(
         [
             ("password", password),
-            *access.rows(session, outcome.name, outcome.entered.access),
+            *ways.rows(session, outcome.name, outcome.access),
         ]
     )
-    access.what_next(session, outcome.name)
+    ways.what_next(session, outcome.name)
 
 
 def _script(outcome: Outcome) -> dict[str, object] | None:
-    done, script = outcome.entered.script, outcome.script
+    done, script = outcome.done, outcome.script
     if done is None or script is None:
         return None
     return {
@@ -81,7 +92,7 @@ def _script(outcome: Outcome) -> dict[str, object] | None:
 
 
 def _show_script(outcome: Outcome) -> None:
-    done, script = outcome.entered.script, outcome.script
+    done, script = outcome.done, outcome.script
     if done is None or script is None:
         return
     for title, printed in (("output", done.stdout), ("errors", done.stderr)):

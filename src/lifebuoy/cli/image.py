@@ -15,7 +15,7 @@ from lifebuoy.cli.complete import image_ids
 from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput
 from lifebuoy.image import BuildProgress, Catalogue, Image
-from lifebuoy.operations import images
+from lifebuoy.operations import images, shapes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +34,7 @@ def build(context: typer.Context, json: options.Json = False) -> None:
     began = time.monotonic()
     image = _build_quietly(catalogue) if json else _build_shown(catalogue)
     if json:
-        output.print_json({"image": as_json(image)})
+        output.print_json({"image": shapes.image(image)})
     else:
         seconds = time.monotonic() - began
         output.say(f"Image '{image.id}': {image.size_bytes >> 20} MiB in {seconds:.0f} s.")
@@ -45,7 +45,7 @@ def list_(context: typer.Context, json: options.Json = False) -> None:
     """List the rescue images; the default one is marked."""
     found = of(context).catalogue().list()
     if json:
-        output.print_json({"images": [as_json(image) for image in found]})
+        output.print_json({"images": [shapes.image(image) for image in found]})
     elif not found:
         output.say("There is no rescue image yet. Make one: lifebuoy image build")
     else:
@@ -139,25 +139,9 @@ def default(context: typer.Context, image_id: options.ImageId, json: options.Jso
     _tell(found, f"'{found.id}' is the default image.", json)
 
 
-def as_json(image: Image) -> dict[str, object]:
-    """The documented shape: docs/schema, "image"."""
-    return {
-        "id": image.id,
-        "name": image.name,
-        "kind": image.kind,
-        "path": image.path,
-        "sha256": image.sha256,
-        "size_bytes": image.size_bytes,
-        "arch": image.arch,
-        "min_memory_mib": image.min_memory_mib,
-        "default": image.is_default,
-        "current": image.is_current,
-    }
-
-
 def _tell(image: Image, words: str, json: bool) -> None:
     if json:
-        output.print_json({"image": as_json(image)})
+        output.print_json({"image": shapes.image(image)})
     else:
         output.say(words)
 

@@ -31,7 +31,7 @@ def list_(
 
     A host that does not answer in time is shown as such; the exit status is then 1.
     """
-    listed = listing.of_hosts(of(context), summaries, timeout)
+    listed = listing.of_instances(of(context), summaries, lambda _found: True, timeout)
     if json:
         output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):
@@ -43,9 +43,13 @@ def list_(
 
 def show(context: typer.Context, name: options.Name, json: options.Json = False) -> None:
     """Show an instance: state, disks, network, firmware, and what can be done with it now."""
-    with of(context).look(name) as (found, name):
-        result = details(found.host, name)
-        host = found.host.given_name
+    session = of(context)
+    if server := session.server:
+        there = session.there(server, name, looking=True)
+        host, result = there.host, server.details(there)
+    else:
+        with session.look(name) as (found, name):
+            host, result = found.host.given_name, details(found.host, name)
     if json:
         output.print_json({"host": host, **shapes.instance(result)})
     else:

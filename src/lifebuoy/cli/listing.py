@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import typer
@@ -16,6 +17,21 @@ from lifebuoy.operations.listing import Listed, heard, rows
 from lifebuoy.operations.status import InstanceSummary
 
 T = TypeVar("T")
+
+
+def of_instances(
+    session: Session,
+    question: Callable[[Host], list[InstanceSummary]],
+    wanted: Callable[[InstanceSummary], bool],
+    timeout_s: float | None = None,
+) -> list[Listed[InstanceSummary]]:
+    """The same for lists of instances, which a server is asked for where there is one: then those
+    that are ``wanted``."""
+    if (server := session.server) is None:
+        return of_hosts(session, question, timeout_s)
+    return [
+        replace(one, instances=tuple(filter(wanted, one.instances))) for one in server.instances()
+    ]
 
 
 def of_hosts(

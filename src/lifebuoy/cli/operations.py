@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,14 +19,15 @@ from lifebuoy.operations.operation import JsonObject, Kind
 
 if TYPE_CHECKING:
     from lifebuoy.operations.history import Account
-    from lifebuoy.store import Database
-    from lifebuoy.store.records import Record
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Look at operations: what is going on, what was done; watch, cancel, go on with them.",
     epilog="Example: $ lifebuoy operations list",
 )
+
+#: Waits between two looks; raises what ends the watching.
+Pause = Callable[[float], None]
 
 Id = Annotated[
     str,
@@ -61,7 +63,10 @@ def list_(
         raise BadInput("--limit must be at least 1")
     session = of(context)
     instance = session.plain(name) if name else None
-    found = history.latest(durable.database(session), limit=limit, instance=instance)
+    if server := session.server:
+        found = [one.record for one in server.operations(limit, instance)]
+    else:
+        found = history.latest(durable.database(session), limit=limit, instance=instance)
     if json:
         output.print_json({"operations": [shapes.operation(record) for record in found]})
     elif not found:
@@ -79,7 +84,11 @@ def show(context: typer.Context, id_: Id, json: options.Json = False) -> None:
     """Show an operation: who asked for it, its steps with their times, how it ended."""
     from lifebuoy.operations import history
 
-    account = history.account(durable.database(of(context)), id_)
+    session = of(context)
+    if server := session.server:
+        account = server.operation(id_)
+    else:
+        account = history.account(durable.database(session), id_)
     if json:
         output.print_json({"operation": shapes.account(account)})
     else:
@@ -92,7 +101,7 @@ def watch(context: typer.Context, id_: Id, json: options.Json = False) -> None:
 
     Exit status: 0 if it is done, 1 if it ended otherwise.
     """
-    done = _follow(durable.database(of(context)), id_, silent=json, deadline=None)
+    done = _follow(_watched(of(context), id_), id_, silent=json, deadline=None)
     if json:
         output.print_json({"operation": shapes.account(done)})
     raise typer.Exit(0 if done.record.outcome == "done" else 1)
@@ -115,10 +124,15 @@ def cancel(
     from lifebuoy.operations import history
 
     session = of(context)
-    database = durable.database(session)
-    record = history.cancel(database, id_, durable.who(os.environ))
-    durable.go_on(session, record.id, silent=json)
-    account = _follow(database, record.id, silent=json, deadline=time.monotonic() + timeout)
+    deadline = time.monotonic() + timeout
+    if server := session.server:
+        id_ = server.cancel(id_).record.id
+    else:
+        database = durable.database(session)
+        id_ = history.cancel(database, id_, durable.who(os.environ)).id
+        durable.go_on(session, id_, silent=json)
+        deadline = time.monotonic() + timeout
+    account = _follow(_watched(session, id_), id_, silent=json, deadline=deadline)
     if json:
         output.print_json({"operation": shapes.account(account)})
     raise typer.Exit(0 if account.record.outcome == "cancelled" else 1)
@@ -144,6 +158,9 @@ def resume(
     from lifebuoy.operations import history
 
     session = of(context)
+    session.require_here(
+        "a server goes on by itself with what was left behind", hint="lifebuoy operations list"
+    )
     database = durable.database(session)
     if id_ is not None:
         id_ = history.account(database, id_).record.id
@@ -169,31 +186,24 @@ def queued(
     as_json: bool,
 ) -> None:
     """Write an operation down for a worker, and say how to see it."""
-    from lifebuoy.operations import asking
+    from lifebuoy.operations import asking, history
 
     database = durable.database(session)
     who = durable.who(os.environ)
     record = asking.submit(database, context, kind, context.host.domain(name), request, who)
-    tell_waiting(session, database, record, as_json=as_json)
+    tell_waiting(session, history.account(database, record.id), as_json=as_json)
 
 
 def tell_waiting(
-    session: Session,
-    database: Database,
-    record: Record,
-    *,
-    as_json: bool,
-    password: str | None = None,
+    session: Session, account: Account, *, as_json: bool, password: str | None = None
 ) -> None:
     """Say that an operation waits for a worker; ``password``, if we made one up, this once."""
-    from lifebuoy.operations import history
-
-    account = history.account(database, record.id)
+    record = account.record
     if as_json:
         facts = {"operation": shapes.account(account)}
         output.print_json(facts | ({"password": password} if password else {}))
         return
-    if account.record.outcome:  # it came to its end before there was anything to leave
+    if record.outcome:  # it came to its end before there was anything to leave
         view.say_end(account)
         return
     output.say(f"Operation {record.id} waits for a worker: {record.kind} '{record.name}'.")
@@ -202,9 +212,31 @@ def tell_waiting(
     output.note(session.command("operations", "watch", record.id))
 
 
-def _follow(database: Database, id_: str, *, silent: bool, deadline: float | None) -> Account:
-    """Show what happens until it has ended; the account of its end."""
+def _watched(session: Session, id_: str) -> Callable[[Pause], Iterator[Account | None]]:
+    """The operation at every change until it has ended, looked for with pauses."""
+    if server := session.server:
+        whole = server.operation(id_).record.id
+
+        def over_there(pause: Pause) -> Iterator[Account | None]:
+            for account in server.watch(whole):
+                yield account
+                pause(0.0)
+
+        return over_there
     from lifebuoy.operations import history
+
+    database = durable.database(session)
+    return lambda pause: history.watch(database, id_, sleep=pause)
+
+
+def _follow(
+    watched: Callable[[Pause], Iterator[Account | None]],
+    id_: str,
+    *,
+    silent: bool,
+    deadline: float | None,
+) -> Account:
+    """Show what happens until it has ended; the account of its end."""
 
     def pause(seconds: float) -> None:
         if deadline is not None and time.monotonic() > deadline:
@@ -217,8 +249,12 @@ def _follow(database: Database, id_: str, *, silent: bool, deadline: float | Non
 
     with progress.shown(silent=silent) as shown:
         teller = view.Teller(shown)
-        for account in history.watch(database, id_, sleep=pause):
-            teller.tell(account)
+        account: Account | None = None
+        for found in watched(pause):
+            if found is not None:
+                teller.tell(found)
+                account = found
+    assert account is not None
     if not silent:
         view.say_end(account)
     return account

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,9 +14,9 @@ from lifebuoy.cli.backup_words import done
 from lifebuoy.cli.doctor import Timeout, look
 from lifebuoy.cli.operations import queued, tell_waiting
 from lifebuoy.cli.session import Session, of
-from lifebuoy.doctor.report import Finding, Plan, Report, Risk
+from lifebuoy.doctor.report import Report
 from lifebuoy.errors import BadInput
-from lifebuoy.model import Action
+from lifebuoy.operations import doctor_shapes
 from lifebuoy.operations import repair as operation
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.repair import Repaired, RepairRequest, Secret, UndoRequest
@@ -150,7 +149,7 @@ def _hand_over(
         with progress.shown(silent=as_json) as view:
             after = operation.HANDED_OVER
             left = opened.hand_over(context, operation.REPAIR, name, asked, view, None, after=after)
-        tell_waiting(session, opened.database, left, as_json=as_json)
+        tell_waiting(session, opened.account(left), as_json=as_json)
 
 
 def _agreed(context: Context, name: str, request: RepairRequest, secret: Secret) -> bool:
@@ -173,8 +172,8 @@ def _unnamed(report: Report, request: RepairRequest) -> list[str]:
     """What could be mended, but only where it is named."""
     return [
         f"Of high risk, so only with --only {one.id}: {one.repair.summary}"
-        for one in report.findings
-        if one.repair and one.repair.risk is Risk.HIGH and one.id not in request.only
+        for one in operation.risky(report)
+        if one.repair and one.id not in request.only
     ]
 
 
@@ -193,22 +192,11 @@ def _repair(
         session, context, operation.REPAIR, name, asked, silent=as_json, secret=known
     ).outcome()
     if as_json:
-        output.print_json(as_facts(name, reached))
+        output.print_json(doctor_shapes.repaired(name, reached))
     else:
         _show(session, name, reached, request)
     if reached.report.headline is not None or reached.failed:
         raise typer.Exit(1)
-
-
-def as_facts(name: str, reached: Repaired) -> dict[str, object]:
-    """The documented shape: docs/schema/repair.json."""
-    return {
-        "instance": name,
-        "run": reached.run,
-        "mended": list(reached.mended),
-        "failed": [{"id": id_, "why": why} for id_, why in reached.failed],
-        "report": reached.report.as_json(),
-    }
 
 
 def _show(session: Session, name: str, reached: Repaired, request: RepairRequest) -> None:
@@ -241,21 +229,11 @@ def _show_plan(
 ) -> None:
     report = look(context, name, request.examine_s, secret.passphrase, silent=as_json)
     todo = operation.chosen(report, request.only)
-    plan = Plan(difference=())
-    if todo:
-        ids = [one.id for one in todo]
-        there = operation.doctor_of(context.host.domain(name), Action.REPAIR, secret.passphrase)
-        plan = replace(there, offline=request.offline).plan(ids, request.examine_s)
+    ids = [one.id for one in todo]
+    plan = operation.preview(context, name, ids, request, secret.passphrase)
     if as_json:
-        output.print_json(
-            {
-                "dry_run": True,
-                "instance": name,
-                "repairs": [_planned(one) for one in todo],
-                "difference": plan.difference,
-                "packages": [repair_sources.as_facts(one, supply) for one in plan.packages],
-            }
-        )
+        packages = [repair_sources.as_facts(one, supply) for one in plan.packages]
+        output.print_json(doctor_shapes.preview(name, todo, plan.difference, packages))
         return
     if todo:
         output.say(output.diff_text(plan.difference))
@@ -263,11 +241,6 @@ def _show_plan(
     else:
         output.say("There is nothing that the doctor would mend.", *_unnamed(report, request))
     output.note("Nothing was changed.")
-
-
-def _planned(finding: Finding) -> dict[str, object]:
-    assert finding.repair is not None
-    return {"id": finding.id, **finding.repair.model_dump(mode="json")}
 
 
 def _undo(

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import ask, dry_run, durable, entered, options, output, progress, script
+from lifebuoy.cli import (
+    ask,
+    dry_run,
+    durable,
+    entered,
+    options,
+    output,
+    progress,
+    script,
+    there,
+)
 from lifebuoy.cli.complete import image_ids
 from lifebuoy.cli.operations import tell_waiting
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import BadInput, Refused
 from lifebuoy.model import StopMode
-from lifebuoy.operations.context import Context
-from lifebuoy.operations.enter import ENTER, SEEDED, Entered, Secrets, packed
+from lifebuoy.operations.enter import ENTER, SEEDED, Secrets, packed
+from lifebuoy.operations.operation import JsonObject
 from lifebuoy.operations.plan import EnterRequest, check_input, plan
+from lifebuoy.rescue.access import Seen
 
 _EPILOG = """Examples:
 
@@ -142,17 +155,30 @@ def enter_(
         backup=bool(backup),
     )
     check_input(request)
+    if server := session.server:
+        if to_run:
+            session.require_here("a script is run by the process that enters, and by no server")
+        at = there.Instance.named(session, server, name, as_json=json)
+        planned = partial(_planned_there, at)
+        if only_show:
+            dry_run.show(planned(replace(request, consent=True)), request, as_json=json)
+            return
+        if output.interactive() and not json:
+            request = _asked(
+                planned, request, prompt=chosen is None, ask_backup=backup is None, to_run=None
+            )
+        _enter_there(at, request, made_up=generate_password, queue=queue, as_json=json)
+        return
     with session.instance(name) as (found, name), ExitStack() as records:
         request = replace(request, name=name)
         if only_show:
-            dry_run.show(found, request, as_json=json)
+            dry_run.show(dry_run.preview(found, request), request, as_json=json)
             return
         opened = records.enter_context(durable.on_record(session))
         opened.clear(found, ENTER, name, silent=json)
         if output.interactive() and not json:
             request = _asked(
-                session,
-                found,
+                partial(plan, found),
                 request,
                 prompt=chosen is None,
                 ask_backup=backup is None,
@@ -166,21 +192,82 @@ def enter_(
         if queue:
             with progress.shown(silent=json) as view:
                 left = opened.hand_over(found, ENTER, name, asked, view, secrets, after=SEEDED)
-            tell_waiting(session, opened.database, left, as_json=json, password=made_up)
+            tell_waiting(session, opened.account(left), as_json=json, password=made_up)
             return
         with progress.shown(silent=json) as view:
             result = opened.perform(found, ENTER, name, asked, view, secrets).outcome()
     log = script.keep(session.state_dir, result, to_run) if to_run else None
-    outcome = entered.Outcome(result, request.name, made_up, to_run, log)
-    _finish(session, outcome, result, as_json=json)
+    outcome = entered.Outcome(
+        name=request.name,
+        state=result.stay.phase.state,
+        session=result.stay.session,
+        since=result.stay.since,
+        image=result.stay.image,
+        was_running=result.stay.was_running,
+        access=result.access,
+        seen=result.seen,
+        password=made_up,
+        script=to_run,
+        done=result.script,
+        log=log,
+    )
+    _finish(session, outcome, as_json=json)
 
 
-def _finish(session: Session, outcome: entered.Outcome, result: Entered, *, as_json: bool) -> None:
+def _planned_there(at: there.Instance, request: EnterRequest) -> dry_run.Preview:
+    """What entering would do, by a server.
+
+    Raises:
+        LifebuoyError: what stands in the way.
+    """
+    return dry_run.Preview(**at.ask("rescue/plan", _how(request)))
+
+
+def _enter_there(
+    at: there.Instance, request: EnterRequest, *, made_up: bool, queue: bool, as_json: bool
+) -> None:
+    """Enter by a server, which alone knows the password from then on."""
+    password = request.password if made_up else None
+    body = _how(request) | {"password": request.password}
+    result = at.act("rescue/enter", body, queue=queue, password=password)
+    if result is None:
+        return
+    status, seen = at.server.rescue(at.found), result["seen"]
+    outcome = entered.Outcome(
+        name=at.name,
+        state=status.state,
+        session=status.session,
+        since=status.since,
+        image=status.image,
+        was_running=status.was_running,
+        access=status.access,
+        seen=Seen(**seen) if seen else None,
+        password=password,
+    )
+    _finish(at.session, outcome, as_json=as_json)
+
+
+def _how(request: EnterRequest) -> JsonObject:
+    """The request without its password, as the REST API takes it."""
+    return {
+        "ssh_keys": list(request.ssh_keys),
+        "stop": request.stop,
+        "consent": request.consent,
+        "image": request.image,
+        "wait": request.wait,
+        "stop_timeout_s": request.stop_timeout_s,
+        "timeout_s": request.timeout_s,
+        "discard_saved": request.discard_saved,
+        "backup": request.backup,
+    }
+
+
+def _finish(session: Session, outcome: entered.Outcome, *, as_json: bool) -> None:
     if as_json:
         output.print_json(entered.as_json(outcome))
     else:
         entered.show(session, outcome)
-    if result.script is not None and result.script.status != 0:
+    if outcome.done is not None and outcome.done.status != 0:
         raise typer.Exit(1)
 
 
@@ -202,8 +289,7 @@ def _keys(files: list[Path]) -> tuple[str, ...]:
 
 
 def _asked(
-    session: Session,
-    context: Context,
+    planned: Callable[[EnterRequest], object],
     request: EnterRequest,
     *,
     prompt: bool,
@@ -212,14 +298,15 @@ def _asked(
 ) -> EnterRequest:
     """The request with the user's answers: consent, backup point, script, password, in this order.
 
-    The checks come first, so that nobody types a password for what is refused anyway.
+    The checks, which ``planned`` makes, come first, so that nobody types a password for what is
+    refused anyway.
     """
     question = "Do you consent to a forced shutdown if it does not stop by itself?"
-    if not ask.without_consent(lambda: plan(context, request), question):
+    if not ask.without_consent(lambda: planned(request), question):
         request = replace(request, consent=True)
-        plan(context, request)
+        planned(request)
     if ask_backup:
-        request = _with_backup(context, request)
+        request = _with_backup(planned, request)
     if to_run:
         script.preview(to_run)
         if not ask.agreed("Run this script as root in the rescue system?"):
@@ -227,12 +314,12 @@ def _asked(
     return replace(request, password=ask.password_prompted()) if prompt else request
 
 
-def _with_backup(context: Context, request: EnterRequest) -> EnterRequest:
+def _with_backup(planned: Callable[[EnterRequest], object], request: EnterRequest) -> EnterRequest:
     """The request with a backup point, unless the user says no or none is possible."""
     wanted = replace(request, backup=True)
     output.note("A repair writes to the instance's disks. We strongly recommend a backup point.")
     try:
-        plan(context, wanted)
+        planned(wanted)
     except Refused as error:
         output.note(f"But none is possible: {error.message}", "Take a copy by other means first.")
         return request

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from lifebuoy.cli import ask, booted, durable, options, output, progress
+from lifebuoy.cli import ask, booted, durable, options, output, progress, there
 from lifebuoy.cli.durable import OnRecord
 from lifebuoy.cli.operations import queued
 from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import DefinitionChanged
 from lifebuoy.model import BootVerdict, ChangePolicy
+from lifebuoy.operations import boot
+from lifebuoy.operations.boot import BootReport
 from lifebuoy.operations.leave import LEAVE, LeaveRequest, Left, leave, packed
 
 
@@ -59,6 +61,12 @@ def exit_(
     """
     session = of(context)
     request = LeaveRequest(name, force, changes, keep_nvram, watch)
+    if server := session.server:
+        at = there.Instance.named(session, server, name, as_json=json)
+        out = _leave_there(at, request, queue=queue, as_json=json)
+        if out is not None:
+            _tell(name, at.name, out, as_json=json)
+        return
     if queue:
         with session.instance(name) as (found, name):
             asked = packed(replace(request, name=name))
@@ -66,24 +74,82 @@ def exit_(
         return
     with durable.on_record_if_possible(session, silent=json) as opened:
         left = _leave(session, opened, request, as_json=json)
-    if json:
-        output.print_json(as_json(session.plain(name), left))
+    _tell(name, session.plain(name), _out(left), as_json=json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Out:
+    """How an instance came out, as it is told."""
+
+    session: str
+    since: str
+    was_running: bool
+    boot: BootReport
+    differences: tuple[str, ...]
+    kept_changes: tuple[str, ...]
+
+
+def _out(left: Left) -> _Out:
+    stay = left.stay
+    return _Out(
+        stay.session, stay.since, stay.was_running, left.boot, left.differences, left.kept_changes
+    )
+
+
+def _tell(ref: str, name: str, out: _Out, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(_facts(name, out))
     else:
-        _show(name, left)
-    if left.differences:
+        _show(ref, out)
+    if out.differences:
         raise typer.Exit(1)
 
 
-def as_json(name: str, left: Left) -> dict[str, object]:
+def _facts(name: str, left: _Out) -> dict[str, object]:
     """The documented shape: docs/schema/rescue-exit.json."""
     return {
         "instance": name,
-        "session": left.stay.session,
-        "was_running": left.stay.was_running,
+        "session": left.session,
+        "was_running": left.was_running,
         "boot": booted.as_json(left.boot),
         "differences": list(left.differences),
         "kept_changes": list(left.kept_changes),
     }
+
+
+def _leave_there(
+    at: there.Instance, request: LeaveRequest, *, queue: bool, as_json: bool
+) -> _Out | None:
+    """Leave by a server; where the definition was edited meanwhile, ask and leave as told."""
+    body = {
+        "force": request.force,
+        "changes": request.changes,
+        "keep_nvram": request.keep_nvram,
+        "watch_s": request.watch_s,
+    }
+    try:
+        result = at.act("rescue/exit", body, queue=queue)
+    except DefinitionChanged as error:
+        if queue or not _may_ask(request, as_json=as_json):
+            raise
+        decided = _decided(error)
+    else:
+        if result is None:
+            return None
+        return _Out(
+            result["session"],
+            result["since"],
+            result["was_running"],
+            boot.report_of(result["boot"]),
+            tuple(result["differences"]),
+            tuple(result["kept_changes"]),
+        )
+    # not in the handler above: while an error is handled, Ctrl-C is not listened to
+    return _leave_there(at, replace(request, changes=decided), queue=queue, as_json=as_json)
+
+
+def _may_ask(request: LeaveRequest, *, as_json: bool) -> bool:
+    return not as_json and output.interactive() and request.changes is ChangePolicy.REFUSE
 
 
 def _leave(
@@ -100,7 +166,7 @@ def _leave(
                 return leave(found, asked, view)
             return opened.perform(found, LEAVE, name, packed(asked), view).outcome()
     except DefinitionChanged as error:
-        if as_json or not output.interactive() or request.changes is not ChangePolicy.REFUSE:
+        if not _may_ask(request, as_json=as_json):
             raise
         decided = _decided(error)
     # not in the handler above: while an error is handled, Ctrl-C is not listened to
@@ -122,8 +188,8 @@ def _decided(error: DefinitionChanged) -> ChangePolicy:
     return chosen
 
 
-def _show(name: str, left: Left) -> None:
-    output.say(f"'{name}' has left rescue mode; it was there since {left.stay.since}.")
+def _show(name: str, left: _Out) -> None:
+    output.say(f"'{name}' has left rescue mode; it was there since {left.since}.")
     if left.differences:
         output.say(Text("NOT as recorded:", "bold red"), *(f"  {d}" for d in left.differences))
     else:

@@ -12,6 +12,7 @@ from lifebuoy.operations.listing import Listed
 from lifebuoy.operations.status import (
     InstanceSummary,
     RescueStatus,
+    is_in_rescue,
     rescue_list,
     rescue_status,
 )
@@ -34,8 +35,11 @@ def status(context: typer.Context, name: options.Name, json: options.Json = Fals
     the rescue system has read it.
     """
     session = of(context)
-    with session.look(name) as (found, name):
-        result = rescue_status(found, name)
+    if server := session.server:
+        result = server.rescue(session.there(server, name, looking=True))
+    else:
+        with session.look(name) as (found, name):
+            result = rescue_status(found, name)
     if json:
         output.print_json(shapes.rescue(result))
     else:
@@ -50,7 +54,7 @@ def list_(
     All configured hosts are asked at the same time. A host that does not answer in time is shown
     as such; the exit status is then 1.
     """
-    listed = listing.of_hosts(of(context), rescue_list, timeout)
+    listed = listing.of_instances(of(context), rescue_list, is_in_rescue, timeout)
     if json:
         output.print_json(shapes.instances(listed))
     elif not any(one.instances for one in listed):

@@ -92,12 +92,17 @@ def _serve(
     """Serve until told to stop; then the worker lets go of what is under way."""
     from lifebuoy.api import serving
     from lifebuoy.operations.desk import Desk
+    from lifebuoy.operations.overview import Overview
     from lifebuoy.operations.serving import Worker
     from lifebuoy.web.app import make
 
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
     desk = Desk(opened.engine, worker)
+    opened.engine.reached = desk.checkups.reached
+    overview = Overview(hosts, session.settings.host_timeout_s)
+    opened.engine.about_to_end = overview.mark
+    overview.start()
     broken: list[BaseException] = []
 
     def work() -> None:
@@ -121,8 +126,10 @@ def _serve(
     # uvicorn raises the signal that ended it once more when it has ended: here it ends nothing
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
-        serving.run(where, session.settings.server.origin, desk, hosts, stopping, make, told)
+        origin = session.settings.server.origin
+        serving.run(where, origin, desk, hosts, overview, stopping, make, told)
     finally:
+        overview.stop()
         stopping.set()
         thread.join()
         for number, handler in before.items():

@@ -15,6 +15,7 @@ from lifebuoy.hosts.fleet import Answer, Fleet, opener
 from lifebuoy.hosts.keeping import Keeper
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
+from lifebuoy.image import Catalogue
 from lifebuoy.interruption import BackgroundThread
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
@@ -101,6 +102,11 @@ class Hosts:
     def connected(self) -> int:
         """How many are connected now."""
         return len(self._keeper.connected())
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The rescue images that there are for all of them."""
+        return self._session.catalogue()
 
     def ask(
         self, question: Callable[[Host], T], names: Iterable[str] | None = None

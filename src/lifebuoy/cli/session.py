@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from platformdirs import user_cache_path, user_state_path
 
 from lifebuoy.cli import output
-from lifebuoy.errors import AmbiguousInstance, BadInput
+from lifebuoy.errors import AmbiguousInstance, BadInput, OnlyHere
 from lifebuoy.hosts.finding import Whereabouts, find
 from lifebuoy.hosts.fleet import Fleet, opener
 from lifebuoy.hosts.place import Address, Place, address
@@ -26,16 +26,27 @@ from lifebuoy.operations.context import Context
 from lifebuoy.settings import reading
 from lifebuoy.settings.values import Settings
 
+if TYPE_CHECKING:  # loads what speaks HTTP: only where a server is asked
+    from lifebuoy.client.server import Found, Server
+
 #: One host alone may take its time; it is not waited for beside others.
 _CONNECT_S: Final = 30.0
+#: Beside the settings, where no setting names another.
+_KEY_FILE: Final = "api-key"
 
 
 class Session:
     """The global options of one run of the command line, and what follows from them."""
 
-    def __init__(self, connect_flag: str | None = None, config_flag: Path | None = None) -> None:
+    def __init__(
+        self,
+        connect_flag: str | None = None,
+        config_flag: Path | None = None,
+        server_flag: str | None = None,
+    ) -> None:
         self.connect_flag = connect_flag
         self.config_flag = config_flag
+        self.server_flag = server_flag
         self._chosen = ""
 
     @property
@@ -54,9 +65,14 @@ class Session:
         return reading.path_of(self.config_flag, os.environ)
 
     @property
-    def flags(self) -> dict[str, str | None]:
+    def flags(self) -> dict[str, Any]:
         """The settings that were given as options, by key."""
-        return {"connect": self.connect_flag}
+        if self.server_flag is None:
+            return {"connect": self.connect_flag}
+        # a host of the server's is none of this machine's
+        return {"client": {"url": self.server_flag}} | (
+            {} if self.server_flag else {"connect": self.connect_flag}
+        )
 
     @cached_property
     def settings(self) -> Settings:
@@ -67,13 +83,56 @@ class Session:
         """
         return reading.read(self.flags, os.environ, self.config_path)
 
+    @cached_property
+    def server(self) -> Server | None:
+        """The server that is asked; None where this process asks libvirt itself.
+
+        Raises:
+            NotSignedIn, BadInput: there is no key to ask it with, or none that is kept safely.
+        """
+        client = self.settings.client
+        if not client.url:
+            return None
+        from lifebuoy.client.key import api_key
+        from lifebuoy.client.link import Link
+        from lifebuoy.client.server import Server
+
+        key = api_key(os.environ, client.key_file or self.config_path.parent / _KEY_FILE)
+        link = Link(client.url, key, client.ca_file, _told)
+        return Server(link, self.connect_flag or "")
+
+    def there(self, server: Server, ref: str, *, looking: bool = False) -> Found:
+        """An instance of the server's; see ``client.server.Server.find``."""
+        found = server.find(ref, looking=looking)
+        if looking and found.silent:
+            _tell_silent(found.silent, found.host)
+        self._chosen = found.chosen
+        return found
+
+    def require_here(self, why: str = "", hint: str = "") -> None:
+        """Pass if no server is asked: for what only this process can do.
+
+        Raises:
+            OnlyHere: one is; ``why`` says why that cannot be.
+        """
+        if url := self.settings.client.url:
+            raise OnlyHere(
+                f"this is not done by the server {url}" + (f": {why}" if why else ""),
+                hint=hint or "on this machine: --server ''; or log in to the server's machine",
+            )
+
     @property
     def many(self) -> tuple[Place, ...]:
         """The hosts to use; () where it is the one of ``context``."""
         return () if self.settings.connect else self.settings.hosts
 
     def catalogue(self) -> Catalogue:
-        """This user's images."""
+        """This user's images.
+
+        Raises:
+            OnlyHere: a server is asked, whose images are its own.
+        """
+        self.require_here("the rescue images are those of this machine")
         return Catalogue(self.settings.images)
 
     @contextmanager
@@ -112,7 +171,12 @@ class Session:
             yield found
 
     def fleet(self, timeout_s: float | None = None) -> Fleet:
-        """All configured hosts; to be closed."""
+        """All configured hosts; to be closed.
+
+        Raises:
+            OnlyHere: a server is asked, whose hosts are its own.
+        """
+        self.require_here()
         deadline_s = timeout_s or self.settings.host_timeout_s
         return Fleet(self.settings.hosts, opener(self.state_dir), timeout_s=deadline_s)
 
@@ -122,13 +186,16 @@ class Session:
 
     def plain(self, ref: str) -> str:
         """The name alone, or the id, of what was addressed by ``ref``."""
+        if self.server is not None:
+            return self.server.plain(ref)
         return self._address(ref).instance
 
     def command(self, *words: str) -> str:
         """A command line of ours that reaches the same host, to be shown to the user."""
         config = ["--config", str(self.config_flag)] if self.config_flag else []
+        server = ["--server", self.server_flag] if self.server_flag else []
         where = ["--connect", self.connect_flag] if self.connect_flag else []
-        return shlex.join(["lifebuoy", *config, *where, *words])
+        return shlex.join(["lifebuoy", *config, *server, *where, *words])
 
     @contextmanager
     def at(self, ref: str, choose: Callable[[Fleet, str], str]) -> Iterator[tuple[Context, str]]:
@@ -174,6 +241,7 @@ class Session:
 
     @contextmanager
     def _open(self, place: Place) -> Iterator[Context]:
+        self.require_here()
         # as one of many: a connection cannot be interrupted, but it need not be waited for
         with Fleet([place], opener(self.state_dir), timeout_s=_CONNECT_S) as fleet:
             yield self.context_of(fleet.host(place.name))
@@ -191,5 +259,15 @@ def of(context: typer.Context) -> Session:
 
 def _looked_at(found: Whereabouts) -> str:
     if found.silent:
-        output.note(f"{', '.join(found.silent)} did not answer; this is host {found.likely()}'s.")
+        _tell_silent(found.silent, found.likely())
     return found.likely()
+
+
+def _tell_silent(silent: tuple[str, ...], host: str) -> None:
+    output.note(f"{', '.join(silent)} did not answer; this is host {host}'s.")
+
+
+def _told(words: str) -> None:
+    """For somebody who looks on; a program that reads errors as JSON gets nothing else."""
+    if output.err().is_terminal:
+        output.note(words)

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import libvirt
 
-from lifebuoy.errors import HostTrouble, TimedOut
+from lifebuoy.errors import ConsoleTaken, HostTrouble, TimedOut
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.translation import as_ours, translated
 
@@ -196,6 +196,8 @@ def _open(conn: Any, uuid: str, force: bool) -> Any:
     except libvirt.libvirtError as exc:
         error = as_ours(exc, "open the serial console", error=HostTrouble)
         if "Active console session" in error.message:
-            error.hint = "somebody else has it open; take it over with --force"
+            raise ConsoleTaken(
+                error.message, hint="somebody else has it open; take it over with --force"
+            ) from exc
         raise error from exc
     return stream

@@ -305,6 +305,10 @@ class Domain:
         """Its graphics servers, as they listen now."""
         return graphics.listening(self.xml(live=True))
 
+    def graphics_password(self, index: int) -> str:
+        """The password of its graphics server ``index``, a secret; empty where it has none."""
+        return graphics.password_of(self.xml(live=True, secure=True), index)
+
     def open_graphics_fd(self, index: int = 0) -> int:
         """A connected socket to its graphics server ``index``, without authentication.
 

@@ -6,12 +6,13 @@ away each call is a journey there and back, so there several are under way at th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import libvirt
 
+from lifebuoy.errors import InstanceNotFound
 from lifebuoy.hypervisor.atonce import each
 from lifebuoy.hypervisor.link import Link
 from lifebuoy.hypervisor.runstate import run_state
@@ -19,6 +20,8 @@ from lifebuoy.hypervisor.translation import code, message, translated
 from lifebuoy.model import RunState
 
 _AT_A_TIME: Final = 16
+#: So many are looked at before whoever asked is given them, and may look at others in between.
+_PART: Final = 128
 _GONE: Final = frozenset({libvirt.VIR_ERR_NO_DOMAIN})
 
 
@@ -47,17 +50,50 @@ def glances(link: Link, namespace: str) -> list[Glance]:
     Raises:
         HostTrouble: the host does not answer.
     """
+    found = [one for part in glances_in_parts(link, namespace) for one in part]
+    return sorted(found, key=lambda one: one.name)
+
+
+def glances_in_parts(link: Link, namespace: str) -> Iterator[list[Glance]]:
+    """The same in no order, some at a time; which there are, and which of them are passing or
+    start with the host, is asked once, at the beginning.
+
+    Raises:
+        HostTrouble: the host does not answer.
+    """
     conn = link.conn
     with translated("list the instances"):
         every = conn.listAllDomains(0)
         passing = _uuids(conn.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT))
         started = _uuids(conn.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART))
 
-        def look(raw: Any) -> Glance | None:
-            return _look(raw, namespace, passing, started)
+    def look(raw: Any) -> Glance | None:
+        return _look(raw, namespace, passing, started)
 
-        found = each(look, every, _AT_A_TIME if link.facts.is_remote else 1)
-        return sorted((one for one in found if one), key=lambda one: one.name)
+    for first in range(0, len(every), _PART):
+        part = every[first : first + _PART]
+        with translated("list the instances"):
+            found = each(look, part, _AT_A_TIME if link.facts.is_remote else 1)
+        yield [one for one in found if one]
+
+
+def glances_of(link: Link, namespace: str, uuids: Sequence[str]) -> list[Glance]:
+    """The domains of these UUIDs, without those that are gone.
+
+    Raises:
+        HostTrouble: the host does not answer.
+    """
+
+    def look(uuid: str) -> Glance | None:
+        try:
+            with translated(f"look at '{uuid}'"):
+                raw = link.conn.lookupByUUIDString(uuid)
+            return glance(raw, namespace)
+        except InstanceNotFound:
+            return None
+
+    found = each(look, uuids, _AT_A_TIME if link.facts.is_remote else 1)
+    return [one for one in found if one]
 
 
 def glance(raw: Any, namespace: str) -> Glance | None:

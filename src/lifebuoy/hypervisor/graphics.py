@@ -25,6 +25,11 @@ def listening(xml: str) -> list[Graphics]:
     return [_one(element) for element in etree.fromstring(xml).findall("devices/graphics")]
 
 
+def password_of(xml: str, index: int) -> str:
+    """The password of one of them; empty where it has none, or ``xml`` was not read for secrets."""
+    return etree.fromstring(xml).findall("devices/graphics")[index].get("passwd") or ""
+
+
 def _one(element: etree._Element) -> Graphics:
     listen, socket = element.get("listen") or "", element.get("socket")
     for place in element.findall("listen"):

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from lifebuoy.errors import BadInput, HostTrouble, InstanceNotFound
 from lifebuoy.hypervisor.domain import Domain
 from lifebuoy.hypervisor.events import Changed, subscribe
 from lifebuoy.hypervisor.folder import FolderStore
-from lifebuoy.hypervisor.glance import Glance, glances
+from lifebuoy.hypervisor.glance import Glance, glances, glances_in_parts, glances_of
 from lifebuoy.hypervisor.hop import SshHop
 from lifebuoy.hypervisor.hostfiles import HostFiles
 from lifebuoy.hypervisor.link import Link
@@ -136,6 +136,14 @@ class Host:
         """All domains by name, with the metadata element of ``namespace``; cheap."""
         return glances(self._link, namespace)
 
+    def glances_in_parts(self, namespace: str) -> Iterator[list[Glance]]:
+        """The same in no order, some at a time."""
+        return glances_in_parts(self._link, namespace)
+
+    def glances_of(self, uuids: Sequence[str], namespace: str) -> list[Glance]:
+        """Those of these UUIDs that are there, in their order."""
+        return glances_of(self._link, namespace, uuids)
+
     def domain(self, ref: str) -> Domain:
         """The domain of that name, UUID or id, tried in this order.
 
@@ -163,6 +171,15 @@ class Host:
             except libvirt.libvirtError as exc:
                 if code(exc) != libvirt.VIR_ERR_NO_DOMAIN:
                     raise as_ours(exc, f"look for '{ref}'") from exc
+        return None
+
+    def with_uuid(self, uuid: str) -> Domain | None:
+        """The domain of that UUID, whatever others are called; None where there is none."""
+        try:
+            return self._domain(self._link.conn.lookupByUUIDString(uuid))
+        except libvirt.libvirtError as exc:
+            if code(exc) != libvirt.VIR_ERR_NO_DOMAIN:
+                raise as_ours(exc, f"look for '{uuid}'") from exc
         return None
 
     def on_change(self, changed: Changed) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from lifebuoy.backup import definition, turns
-from lifebuoy.backup.book import Change, Content, File, Layer, Point, PointKind
+from lifebuoy.backup.book import Book, Change, Content, File, Layer, Point, PointKind
 from lifebuoy.errors import AgentUnavailable, CannotBackUp, HostTrouble
 from lifebuoy.hypervisor import Progress
 from lifebuoy.hypervisor.livebackup import LiveBackup
@@ -20,7 +20,7 @@ from lifebuoy.operations.backup_making import (
     require_quota,
     require_usable,
 )
-from lifebuoy.operations.backup_site import access_of
+from lifebuoy.operations.backup_site import Site, access_of
 from lifebuoy.operations.operation import Kind, Work
 from lifebuoy.operations.runner import Step
 
@@ -38,6 +38,29 @@ class CopyRequest:
     freeze: bool = True
 
 
+def room_for_copies(
+    site: Site, book: Book, files: Mapping[str, File], folder: str = ""
+) -> dict[str, int]:
+    """What copies of all that the disks hold, through all their layers, need; by folder."""
+    content = book.content or turns.begun(files)
+    line = [f for layer in content.line(content.active) for f in layer.files.values()]
+    seen = site.files.look_all([file.path for file in line])
+    needed: dict[str, int] = {}
+    for target, file in files.items():
+        held = [layer.files.get(target) for layer in content.line(content.active)]
+        paths = {one.path for one in held if one} | {file.path}
+        taken = sum(seen[path].allocated_bytes for path in paths if path in seen)
+        place = folder or str(PurePosixPath(file.path).parent)
+        size = min(taken, file.capacity_bytes + MARGIN_BYTES)
+        needed[place] = needed.get(place, MARGIN_BYTES) + size
+    return needed
+
+
+def copied_bytes(needed: Mapping[str, int]) -> int:
+    """What of that is the copies' own."""
+    return sum(needed.values()) - MARGIN_BYTES * len(needed)
+
+
 class Copying(PointOperation):
     """One copying under way. ``state`` also says where to, and whether the instance runs."""
 
@@ -53,8 +76,9 @@ class Copying(PointOperation):
         book = self._site.book()
         if book.pending is None:
             files = self._site.layer_now(book)
-            size = self._require_room(book.content or turns.begun(files), files, folder)
-            require_quota(self._site, book, self._request, size)
+            needed = room_for_copies(self._site, book, files, folder)
+            self._site.require_room(needed)
+            require_quota(self._site, book, self._request, copied_bytes(needed))
         if running:
             self._require_live()
         self.state = {**self._new_point(), "folder": folder, "running": running}
@@ -70,21 +94,6 @@ class Copying(PointOperation):
             Step("finish the list", making.finish),
             *self._thinning(),
         ]
-
-    def _require_room(self, content: Content, files: Mapping[str, File], folder: str) -> int:
-        """Room for all that the disks hold, through all their layers; how much that is."""
-        line = [f for layer in content.line(content.active) for f in layer.files.values()]
-        seen = self._site.files.look_all([file.path for file in line])
-        needed: dict[str, int] = {}
-        for target, file in files.items():
-            held = [layer.files.get(target) for layer in content.line(content.active)]
-            paths = {one.path for one in held if one} | {file.path}
-            taken = sum(seen[path].allocated_bytes for path in paths if path in seen)
-            place = folder or str(PurePosixPath(file.path).parent)
-            size = min(taken, file.capacity_bytes + MARGIN_BYTES)
-            needed[place] = needed.get(place, MARGIN_BYTES) + size
-        self._site.require_room(needed)
-        return sum(needed.values()) - MARGIN_BYTES * len(needed)
 
     def _require_live(self) -> None:
         """Pass if a consistent copy of the running instance is possible.

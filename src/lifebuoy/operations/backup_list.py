@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from lifebuoy.backup import shelf, tidy
 from lifebuoy.backup.book import Book, Content, File, Point, PointKind, Quota
@@ -57,6 +57,11 @@ class InstanceBackups:
     pending: str
     merges: int
     quota: Quota
+
+    @classmethod
+    def none(cls, instance: str, uuid: str, quota: Quota) -> Self:
+        """Of an instance that has none."""
+        return cls(instance, uuid, (), 0, "", "", 0, quota)
 
 
 @dataclass(frozen=True, slots=True)

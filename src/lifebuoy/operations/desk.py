@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,9 @@ from lifebuoy.hypervisor import Domain
 from lifebuoy.model import Action
 from lifebuoy.operations import asking, history, power, status
 from lifebuoy.operations.asking import Asker
+from lifebuoy.operations.backup_asking import BackupRequest, kind_of
+from lifebuoy.operations.backup_needs import require_possible
+from lifebuoy.operations.checkups import Checkups
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.engine import Engine
 from lifebuoy.operations.enter import ENTER, Secrets
@@ -28,9 +31,15 @@ from lifebuoy.operations.leave import LEAVE, LeaveRequest
 from lifebuoy.operations.leave import check as check_leave
 from lifebuoy.operations.leave import packed as packed_leave
 from lifebuoy.operations.operation import JsonObject, Kind
+from lifebuoy.operations.password import PASSWORD
+from lifebuoy.operations.password import Secret as PasswordSecret
 from lifebuoy.operations.plan import EnterRequest, plan
 from lifebuoy.operations.power import StopRequest
+from lifebuoy.operations.repair import REPAIR, RepairRequest, Secret, UndoRequest, doctor_of
+from lifebuoy.operations.repair import UNDO as REPAIR_UNDO
+from lifebuoy.operations.repair import packed as packed_repair
 from lifebuoy.operations.serving import Worker
+from lifebuoy.policy import check_password
 from lifebuoy.store import Database, asked
 from lifebuoy.store.asked import Asked
 from lifebuoy.store.records import Record
@@ -51,14 +60,15 @@ class Desk:
 
     engine: Engine
     worker: Worker
+    checkups: Checkups = field(default_factory=Checkups)
 
     @property
     def database(self) -> Database:
         """The database of operations."""
         return self.engine.database
 
-    def start(self, context: Context, uuid: str, caller: Caller) -> Record:
-        """Start a stopped instance.
+    def start(self, context: Context, uuid: str, caller: Caller, *, watch_s: float = 0.0) -> Record:
+        """Start a stopped instance; with ``watch_s`` its boot is watched for so long.
 
         Raises:
             NotAllowed: not in its state.
@@ -68,7 +78,7 @@ class Desk:
         def check() -> None:
             status.require_allowed(context.host, uuid, Action.START)
 
-        return self._submit(context, uuid, power.START, {"watch_s": 0.0}, caller, check)
+        return self._submit(context, uuid, power.START, {"watch_s": watch_s}, caller, check)
 
     def stop(self, context: Context, request: StopRequest, caller: Caller) -> Record:
         """Stop a running instance.
@@ -123,14 +133,91 @@ class Desk:
         def ask(note: asking.Note) -> Record:
             domain = own(context, request.name)
             secrets = Secrets.of(request, plan(context, request))
-            asker = Asker(caller.who)
-            record, task = asking.begin(
-                self.engine, context, ENTER, domain, packed, asker, secrets, note
-            )
-            self.worker.look_after(record, task)
-            return record
+            return self._begin(context, ENTER, domain, packed, secrets, caller, note)
 
         return self._once(caller, ENTER, request.name, packed, ask)
+
+    def backup(self, context: Context, uuid: str, request: BackupRequest, caller: Caller) -> Record:
+        """Make a backup point of an instance, go back to one, undo that, delete some, merge.
+
+        Raises:
+            LifebuoyError: what the operation refuses; nothing was touched.
+            Busy: somebody is at work on it.
+        """
+        kind, packed = kind_of(request), asdict(request)
+
+        def check() -> None:
+            require_possible(context, uuid, kind, packed)
+
+        return self._submit(context, uuid, kind, packed, caller, check)
+
+    def set_password(self, context: Context, uuid: str, password: str, caller: Caller) -> Record:
+        """Set root's password in the rescue system, in this process: it alone knows it.
+
+        Raises:
+            PasswordRefused: it breaks the rule.
+            NotAllowed: the instance is not in rescue mode.
+            AgentUnavailable: the rescue system does not answer.
+            Busy: somebody is at work on it.
+        """
+        check_password(password)
+
+        def ask(note: asking.Note) -> Record:
+            domain = own(context, uuid)
+            require_possible(context, uuid, PASSWORD, {})
+            secret = PasswordSecret(password)
+            return self._begin(context, PASSWORD, domain, {}, secret, caller, note)
+
+        return self._once(caller, PASSWORD, uuid, {}, ask)
+
+    def repair(
+        self,
+        context: Context,
+        uuid: str,
+        request: RepairRequest | UndoRequest,
+        passphrase: bytes,
+        caller: Caller,
+    ) -> Record:
+        """Mend what the doctor finds, or take the last repair back; with a passphrase in this
+        process, as it alone knows it.
+
+        Raises:
+            NotAllowed: the instance is not in rescue mode.
+            AgentUnavailable: the rescue system does not answer.
+            Busy: somebody is at work on it.
+        """
+        kind: Kind[Any] = REPAIR if isinstance(request, RepairRequest) else REPAIR_UNDO
+        packed = packed_repair(request)
+
+        def check() -> None:
+            doctor_of(own(context, uuid), Action.REPAIR)
+
+        if not request.encrypted:
+            return self._submit(context, uuid, kind, packed, caller, check)
+
+        def ask(note: asking.Note) -> Record:
+            check()
+            domain, secret = own(context, uuid), Secret(passphrase)
+            return self._begin(context, kind, domain, packed, secret, caller, note)
+
+        return self._once(caller, kind, uuid, packed, ask)
+
+    def _begin(
+        self,
+        context: Context,
+        kind: Kind[Any],
+        domain: Domain,
+        request: JsonObject,
+        secrets: object,
+        caller: Caller,
+        note: asking.Note,
+    ) -> Record:
+        """Begin it in this process: it alone knows the secrets."""
+        record, task = asking.begin(
+            self.engine, context, kind, domain, request, Asker(caller.who), secrets, note
+        )
+        self.worker.look_after(record, task)
+        return record
 
     def _submit(
         self,

@@ -12,8 +12,9 @@ from typing import Final
 from lifebuoy.doctor import bootlog, screen
 from lifebuoy.doctor.evidence import Evidence, weighed
 from lifebuoy.doctor.screen import Screen, ScreenState
-from lifebuoy.errors import HostTrouble, LifebuoyError, NotFound
+from lifebuoy.errors import HostTrouble, LifebuoyError, NotAllowed, NotFound
 from lifebuoy.hypervisor import Domain, Host
+from lifebuoy.rescue import record
 from lifebuoy.rescue.traits import inspect
 
 
@@ -47,6 +48,21 @@ class Diagnosis:
     serial_log: str | None
     look: ScreenLook
     evidence: Evidence
+
+
+def require_outside(host: Host, name: str) -> None:
+    """Pass outside rescue mode: in it the last that was said is the rescue system's.
+
+    Raises:
+        NotAllowed: it is in rescue mode.
+    """
+    domain = host.domain(name)
+    if (stay := record.read(domain)) is not None:
+        raise NotAllowed(
+            f"'{domain.name}' is in rescue mode ({record.state_of(domain, stay)}), and what its "
+            "serial port and screen say is the rescue system's",
+            hint=f"look at its disks: lifebuoy doctor {domain.name}",
+        )
 
 
 def diagnose(host: Host, name: str) -> Diagnosis:

@@ -22,7 +22,7 @@ from lifebuoy.operations import kinds, lock, workflows
 from lifebuoy.operations.failures import unexpected
 from lifebuoy.operations.journal import Ending, Journey
 from lifebuoy.operations.notebook import Notebook, conclude
-from lifebuoy.operations.operation import JsonObject, Kind, Work
+from lifebuoy.operations.operation import JsonObject, Kind, Operation, Work
 from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.operations.task import DatabaseLost, LetGo, Task
 from lifebuoy.store import Database, Outcome, records, schema
@@ -39,8 +39,15 @@ _AT_A_TIME: Final = 500
 _SILENCE_S: Final = 5.0
 
 
+def _unheard(_record: Record, _operation: Operation) -> None:
+    """Nobody wants to know what was reached."""
+
+
 class Engine:
-    """DBOS, the database and this process's id, from ``open`` to ``close``; one per process."""
+    """DBOS, the database and this process's id, from ``open`` to ``close``; one per process.
+
+    ``reached`` is told of an operation that is done, just before that is on record.
+    """
 
     def __init__(
         self,
@@ -57,6 +64,9 @@ class Engine:
         self.database = database
         self.find = find
         self.retention = retention
+        self.reached: Callable[[Record, Operation], None] = _unheard
+        #: told of an instance right before an operation on it is on record as ended; at once
+        self.about_to_end: Callable[[Host, str], None] = lambda _host, _instance: None
         self._tasks: dict[str, Task] = {}
         self._has_lost_database = False
         schema.prepare(database)
@@ -241,6 +251,7 @@ class Engine:
                 lambda: Notebook(self.database, id_, self.executor.id, task)
             )
         ending = self._ending(record, task, notebook)
+        self.about_to_end(task.context.host, record.instance)
         try:
             with task.recording():
                 notebook.finish(ending)
@@ -296,7 +307,7 @@ class Engine:
         work = Work(task.context, record.instance, record.request, task.secrets, notebook.progress)
         task.operation = kind.make(work)
         try:
-            return Journey(
+            ending = Journey(
                 task.operation,
                 _Recorder(task),
                 notebook,
@@ -304,6 +315,9 @@ class Engine:
                 planned=notebook.planned,
                 past_return=notebook.past_return,
             ).go()
+            if ending.outcome is Outcome.DONE:
+                self.reached(record, task.operation)
+            return ending
         finally:
             task.operation.close()
 

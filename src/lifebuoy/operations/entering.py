@@ -118,7 +118,8 @@ class Entering:
 
     def result(self) -> JsonObject:
         """What was reached, for the record."""
-        return {"session": self.state["session"], "image": self._image.id}
+        seen = asdict(self._seen) if self._seen else None
+        return {"session": self.state["session"], "image": self._image.id, "seen": seen}
 
     def close(self) -> None:
         """Nothing is held open."""

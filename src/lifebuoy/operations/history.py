@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lifebuoy.errors import Cancelled, Refused
+from lifebuoy.operations import cursor
 from lifebuoy.operations.executor import looks_gone
 from lifebuoy.operations.journal import Ending
 from lifebuoy.operations.notebook import conclude, now
@@ -52,6 +53,56 @@ def latest(
     with database.reading() as connection:
         found = records.latest(connection, limit=limit, instance=instance, instances=instances)
     return [_seen(database, record) for record in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which operations are wanted; empty and None: any.
+
+    ``instance`` is a name or UUID; ``instances`` are those that the asker sees, by daemon and
+    UUID. None among ``outcomes`` are those that have not ended.
+    """
+
+    instance: str = ""
+    instances: Collection[tuple[str, str]] | None = None
+    kind: str = ""
+    outcomes: Collection[Outcome | None] | None = None
+    limit: int = 30
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of them, the newest first; ``next`` is the cursor of the next page, empty on the
+    last."""
+
+    records: tuple[Record, ...]
+    next: str
+
+
+def page(database: Database, query: Query) -> Page:
+    """The page that is asked for.
+
+    Raises:
+        BadInput: the cursor is none.
+    """
+    after = None
+    if query.cursor:
+        created, id_ = cursor.read(query.cursor, 2)
+        after = created, id_
+    with database.reading() as connection:
+        found = records.latest(
+            connection,
+            limit=query.limit + 1,
+            instance=query.instance or None,
+            instances=query.instances,
+            kind=query.kind,
+            outcomes=query.outcomes,
+            after=after,
+        )
+    shown = tuple(_seen(database, record) for record in found[: query.limit])
+    more = len(found) > len(shown)
+    return Page(shown, cursor.written(shown[-1].created, shown[-1].id) if more else "")
 
 
 def account(database: Database, id_: str) -> Account:

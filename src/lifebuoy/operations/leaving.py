@@ -153,10 +153,14 @@ class Leaving:
 
     def result(self) -> JsonObject:
         """What was reached, for the record."""
+        left = self.outcome()
         return {
-            "session": self._stay.session,
+            "session": left.stay.session,
+            "since": left.stay.since,
+            "was_running": left.stay.was_running,
             "boot": self.state["boot"],
-            "differences": self.state["differences"],
+            "differences": list(left.differences),
+            "kept_changes": list(left.kept_changes),
         }
 
     def close(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
@@ -105,26 +106,51 @@ def order_of(word: str) -> tuple[Order, bool]:
 def page(found: Iterable[tuple[str, InstanceSummary]], query: Query) -> Page:
     """The page that is asked for.
 
-    A page goes on after the place of the last instance that was shown, not after a number of them:
-    what comes or goes meanwhile neither repeats nor hides another.
-
     Raises:
         BadInput: the cursor is none, or of another order; or the limit is none.
     """
-    if not 1 <= query.limit <= PAGE_MAX:
-        raise BadInput(f"a page has 1 to {PAGE_MAX} instances")
-    matching = sorted(
-        (one for one in found if _matches(one, query)),
-        key=lambda one: _key(one, query.order),
-        reverse=query.descending,
-    )
-    rest = matching
-    if query.cursor:
-        place = _place_of(query)
-        rest = [one for one in matching if _is_after(_key(one, query.order), place, query)]
-    shown = tuple(rest[: query.limit])
-    more = len(rest) > len(shown)
-    return Page(shown, len(matching), _cursor(shown[-1], query) if more else "")
+    return Table(found).page(query)
+
+
+class Table:
+    """Instances with their hosts, which do not change; sorted when an order is first asked for."""
+
+    def __init__(self, found: Iterable[tuple[str, InstanceSummary]]) -> None:
+        self._found = tuple(found)
+        self._sorted: dict[Order, _Sorted] = {}
+
+    def page(self, query: Query) -> Page:
+        """The page that is asked for.
+
+        A page goes on after the place of the last instance that was shown, not after a number of
+        them: what comes or goes meanwhile neither repeats nor hides another.
+
+        Raises:
+            BadInput: the cursor is none, or of another order; or the limit is none.
+        """
+        if not 1 <= query.limit <= PAGE_MAX:
+            raise BadInput(f"a page has 1 to {PAGE_MAX} instances")
+        there = self._in_order(query.order)
+        matching = _matching(there.rows, query)
+        rest = matching
+        if query.cursor:
+            place = _place_of(query)
+            if query.descending:
+                rest = matching[: bisect_left(matching, bisect_left(there.keys, place))]
+            else:
+                rest = matching[bisect_left(matching, bisect_right(there.keys, place)) :]
+        shown = rest[::-1][: query.limit] if query.descending else rest[: query.limit]
+        rows = tuple(there.rows[index] for index in shown)
+        more = len(rest) > len(rows)
+        return Page(rows, len(matching), _cursor(rows[-1], query) if more else "")
+
+    def _in_order(self, order: Order) -> _Sorted:
+        found = self._sorted.get(order)
+        if found is None:
+            pairs = sorted((_key(one, order), number) for number, one in enumerate(self._found))
+            rows = [self._found[number] for _, number in pairs]
+            found = self._sorted[order] = _Sorted([key for key, _ in pairs], rows)
+        return found
 
 
 _Key = tuple[Any, str, str, str]
@@ -142,18 +168,26 @@ def _key(one: tuple[str, InstanceSummary], order: Order) -> _Key:
     return values[order], summary.name, host, summary.uuid
 
 
-def _matches(one: tuple[str, InstanceSummary], query: Query) -> bool:
-    host, summary = one
-    if query.host is not None and host != query.host:
-        return False
-    if query.states and summary.state not in query.states:
-        return False
-    text = query.text.casefold()
-    return text in summary.name.casefold() or text in summary.uuid
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """Instances in one order, ascending, and their places in it."""
+
+    keys: list[_Key]
+    rows: list[tuple[str, InstanceSummary]]
 
 
-def _is_after(key: _Key, place: _Key, query: Query) -> bool:
-    return key < place if query.descending else key > place
+def _matching(rows: Sequence[tuple[str, InstanceSummary]], query: Query) -> Sequence[int]:
+    """The numbers of the rows that match."""
+    text, states, host = query.text.casefold(), query.states, query.host
+    if not text and not states and host is None:
+        return range(len(rows))
+    return [
+        number
+        for number, (place, one) in enumerate(rows)
+        if (host is None or place == host)
+        and (not states or one.state in states)
+        and (text in one.name.casefold() or text in one.uuid)
+    ]
 
 
 def _order_word(query: Query) -> str:

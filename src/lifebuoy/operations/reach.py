@@ -10,10 +10,8 @@ from typing import Protocol, TypeVar
 from lifebuoy.hosts.fleet import Answer
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
+from lifebuoy.image import Catalogue
 from lifebuoy.operations.context import Context
-from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.listing import Listed, heard
-from lifebuoy.operations.status import InstanceSummary, summaries
 
 T = TypeVar("T")
 
@@ -28,6 +26,10 @@ class Reach(Protocol):
     @property
     def connected(self) -> int:
         """How many are connected now."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The rescue images that there are for all of them."""
 
     def ask(
         self, question: Callable[[Host], T], names: Iterable[str] | None = None
@@ -45,13 +47,3 @@ class Reach(Protocol):
             NotFound: no host is called so.
             HostSilent, CannotConnect: it cannot be reached.
         """
-
-
-def instances(reach: Reach, sees: Callable[[str, str], bool]) -> list[Listed[InstanceSummary]]:
-    """What each host lists, of the instances that ``sees`` is true of: by daemon and UUID."""
-
-    def question(host: Host) -> list[InstanceSummary]:
-        daemon = daemon_of(host)
-        return [found for found in summaries(host) if sees(daemon, found.uuid)]
-
-    return [heard(answer) for answer in reach.ask(question)]

@@ -8,14 +8,14 @@ run is taken back.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from lifebuoy.doctor.calling import EXAMINE_S, REPAIR_S, Doctor, Medium
-from lifebuoy.doctor.report import Finding, Report, Risk, Severity
+from lifebuoy.doctor.report import Finding, Plan, Report, Risk, Severity
 from lifebuoy.errors import AgentUnavailable, HostTrouble, Refused
 from lifebuoy.hypervisor import Domain
 from lifebuoy.image.catalogue import OURS
@@ -136,6 +136,25 @@ def chosen(report: Report, only: tuple[str, ...]) -> list[Finding]:
     return sorted(found.values(), key=_turn)
 
 
+def risky(report: Report) -> list[Finding]:
+    """What is mended only where it is named."""
+    return [one for one in report.findings if one.repair and one.repair.risk is Risk.HIGH]
+
+
+def preview(
+    context: Context, name: str, ids: Sequence[str], request: RepairRequest, passphrase: bytes
+) -> Plan:
+    """What mending the findings ``ids`` would change; nothing is changed, nothing downloaded.
+
+    Raises:
+        LifebuoyError: see ``doctor_of`` and ``Doctor.plan``.
+    """
+    if not ids:
+        return Plan(difference=())
+    doctor = doctor_of(context.host.domain(name), Action.REPAIR, passphrase)
+    return replace(doctor, offline=request.offline).plan(ids, request.examine_s)
+
+
 def _turn(finding: Finding) -> int:
     return finding.repair.turn if finding.repair else 0
 
@@ -197,6 +216,17 @@ class Repairing:
         """What was reached, for the record."""
         known = ("run", "mended", "failed", "stops_boot")
         return {key: self.state[key] for key in known}
+
+    @property
+    def session(self) -> str:
+        """Which stay in rescue mode it is made in."""
+        stay = record.read(self._domain)
+        return stay.session if stay else ""
+
+    @property
+    def report(self) -> Report | None:
+        """The newest look of this process; None where something was changed since."""
+        return self._report
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -11,12 +11,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lifebuoy.errors import LifebuoyError, StepFailed
+from lifebuoy.measures import age_s
 from lifebuoy.model import RunState
 from lifebuoy.operations.listing import Listed, rows
 from lifebuoy.operations.status import InstanceDetails, InstanceSummary, RescueStatus
 from lifebuoy.rescue.access import Access, ssh_words
 
 if TYPE_CHECKING:  # most commands do not load the database
+    from lifebuoy.image import Image
+    from lifebuoy.operations.backup_delete import Deletion
+    from lifebuoy.operations.backup_list import InstanceBackups, PointDetails, PointSummary
+    from lifebuoy.operations.backup_needs import Need, Needs
     from lifebuoy.operations.history import Account
     from lifebuoy.store.records import Record
 
@@ -73,6 +78,7 @@ def instance(result: InstanceDetails) -> Shape:
         "interfaces": result.interfaces,
         "addresses": result.addresses,
         "graphics": result.graphics,
+        "screens": traits.graphics,
         "serial": traits.has_serial,
         "serial_log": traits.serial_log,
         "possible": result.possible,
@@ -113,6 +119,87 @@ def access(found: Access) -> Shape:
         "fingerprint": found.fingerprint,
         "vnc": found.vnc,
         "serial": found.serial,
+        "obstacle": found.obstacle,
+    }
+
+
+def backups(listed: list[Listed[InstanceBackups]]) -> Shape:
+    """docs/schema/backup-list.json."""
+    return {
+        "instances": [backups_of(host, one) for host, one in rows(listed)],
+        "hosts": hosts(listed),
+    }
+
+
+def backups_of(host: str, found: InstanceBackups) -> Shape:
+    """The backup points of an instance, as one of docs/schema/backup-list.json."""
+    facts = {key: value for key, value in asdict(found).items() if key != "points"}
+    return {"host": host, **facts, "points": [_point(point) for point in found.points]}
+
+
+def backup_point(found: PointDetails) -> Shape:
+    """docs/schema/backup-show.json."""
+    return {
+        **_point(found.summary),
+        "instance": found.summary.instance,
+        "uuid": found.summary.uuid,
+        "files": found.files,
+        "nvram": found.has_nvram,
+        "definition": found.definition,
+    }
+
+
+def deletion(instance: str, point: str, plan: Deletion) -> Shape:
+    """docs/schema/backup-dry-run.json."""
+    return {
+        "dry_run": True,
+        "instance": instance,
+        "id": point,
+        "merges": plan.merges,
+        "loses_undo": plan.loses_undo,
+        "definition_as_before": plan.definition_as_before,
+    }
+
+
+def backup_needs(found: Needs) -> Shape:
+    """docs/schema/backup-needs.json."""
+    return {
+        "frozen": _need(found.frozen),
+        "copy": _need(found.copy),
+        "free_bytes": found.free_bytes,
+    }
+
+
+def _need(found: Need) -> Shape:
+    return {"bytes": found.bytes, "refusal": error(found.refusal) if found.refusal else None}
+
+
+def _point(point: PointSummary) -> Shape:
+    return {
+        "id": point.id,
+        "name": point.name,
+        "kind": point.kind,
+        "created": point.created,
+        "age_s": age_s(point.created),
+        "size_bytes": point.size_bytes,
+        "depends": point.depends,
+        "current": point.current,
+    }
+
+
+def image(found: Image) -> Shape:
+    """The image of docs/schema/image.json."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "kind": found.kind,
+        "path": found.path,
+        "sha256": found.sha256,
+        "size_bytes": found.size_bytes,
+        "arch": found.arch,
+        "min_memory_mib": found.min_memory_mib,
+        "default": found.is_default,
+        "current": found.is_current,
     }
 
 

@@ -105,10 +105,10 @@ class RescueStatus:
 
 def summaries(host: Host) -> list[InstanceSummary]:
     """All instances of the host, by name."""
-    return [_at_a_glance(seen) for seen in host.glances(stay_xml.NAMESPACE)]
+    return [at_a_glance(seen) for seen in host.glances(stay_xml.NAMESPACE)]
 
 
-def _at_a_glance(seen: Glance) -> InstanceSummary:
+def at_a_glance(seen: Glance) -> InstanceSummary:
     """One line of the list; a record that cannot be read is told, not raised."""
     stay, problem = None, seen.problem
     state = record.state_outside(seen.run_state)
@@ -147,7 +147,7 @@ def details(host: Host, name: str) -> InstanceDetails:
     domain = host.domain(name)
     stay = record.read(domain)
     active = domain.active
-    short = _at_a_glance(domain.glance(stay_xml.NAMESPACE))
+    short = at_a_glance(domain.glance(stay_xml.NAMESPACE))
     xml = definition_of(domain, stay)
     return InstanceDetails(
         summary=short,
@@ -183,8 +183,12 @@ def rescue_status(context: Context, name: str) -> RescueStatus:
 
 def rescue_list(host: Host) -> list[InstanceSummary]:
     """The instances in rescue mode, on their way in and on their way out."""
-    outside = {InstanceState.STOPPED, InstanceState.RUNNING}
-    return [found for found in summaries(host) if found.state not in outside]
+    return [found for found in summaries(host) if is_in_rescue(found)]
+
+
+def is_in_rescue(found: InstanceSummary) -> bool:
+    """Whether it is in rescue mode, on its way in or on its way out."""
+    return found.state not in {InstanceState.STOPPED, InstanceState.RUNNING}
 
 
 def settle(host: Host, domain: Domain, stay: Stay) -> None:

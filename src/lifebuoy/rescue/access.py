@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lifebuoy.hypervisor import Domain, Host, SshHop
+from lifebuoy.hypervisor.tunnel import NoWay, through
 from lifebuoy.interruption import sleep
 from lifebuoy.rescue.seed import fingerprint
-from lifebuoy.rescue.tunnel import NoWay, through
 
 if TYPE_CHECKING:
     import paramiko  # an eighth of the time that a plain command takes: loaded where it is used

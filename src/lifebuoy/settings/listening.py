@@ -1,4 +1,4 @@
-"""Where the server listens, and the address at which browsers see it. Pure."""
+"""Where the server listens, and the addresses at which browsers and commands see it. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lifebuoy.errors import BadInput
 
 #: This machine alone: whoever wants more says so.
 LISTEN: Final = "127.0.0.1:8765"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LISTEN: Final = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 
 
@@ -55,3 +56,21 @@ def require_origin(text: str) -> str:
     if parts.scheme not in {"http", "https"} or plain != text:
         raise BadInput("that is no origin", hint="for example https://rescue.example")
     return text
+
+
+def require_server(text: str) -> str:
+    """``text``, if commands may speak to a server at that address: an origin, by TLS unless it is
+    on this machine, as the API key would be read on the way.
+
+    Raises:
+        BadInput: they may not.
+    """
+    origin = require_origin(text.rstrip("/"))
+    parts = urlsplit(origin)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise BadInput(
+            "the API key would go over the network in clear",
+            hint="https://..., or a tunnel: ssh -L 8765:127.0.0.1:8765 HOST, then "
+            "http://127.0.0.1:8765",
+        )
+    return origin

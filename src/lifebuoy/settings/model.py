@@ -16,8 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from lifebuoy.errors import BadInput
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
-from lifebuoy.settings.listening import LISTEN, listen_of, require_origin
-from lifebuoy.settings.values import HOST_TIMEOUT_S, Server, Settings
+from lifebuoy.settings.listening import LISTEN, listen_of, require_origin, require_server
+from lifebuoy.settings.values import HOST_TIMEOUT_S, Client, Server, Settings
 
 PREFIX: Final = "LIFEBUOY_"
 NESTED: Final = "__"
@@ -48,6 +48,10 @@ def _listen(value: str) -> str:
 
 def _origin(value: str) -> str:
     return _checked(require_origin, value)
+
+
+def _server(value: str) -> str:
+    return _checked(require_server, value)
 
 
 HostName = Annotated[str, AfterValidator(_name)]
@@ -82,6 +86,28 @@ class ServerModel(BaseModel):
         default="",
         description="The address at which browsers see it where a proxy stands before it, such as "
         "https://rescue.example; with https, cookies are sent over that alone.",
+    )
+
+
+class ClientModel(BaseModel):
+    """The server that the command line speaks to, instead of to libvirt."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: Annotated[str, AfterValidator(_server)] = Field(
+        default="",
+        description="The address of a server (`lifebuoy serve`) that is asked for everything, such "
+        "as https://rescue.example; `--server`. Plain http is taken on loopback only.",
+    )
+    ca_file: Annotated[Path | None, Field(strict=False)] = Field(
+        default=None,
+        description="Certificates (PEM) of the authorities that its certificate may be of; else "
+        "those of this system.",
+    )
+    key_file: Annotated[Path | None, Field(strict=False)] = Field(
+        default=None,
+        description="The file with the API key, readable by this user alone (0600); else "
+        "`api-key` beside the file of the settings. The variable LIFEBUOY_API_KEY beats both.",
     )
 
 
@@ -154,6 +180,10 @@ class SettingsModel(BaseSettings):
         default=ServerModel(),
         description="The server, a table: [server].",
     )
+    client: ClientModel = Field(
+        default=ClientModel(),
+        description="The server that commands speak to, a table: [client].",
+    )
     hosts: dict[HostName, HostModel] = Field(
         default={},
         description="The hosts, a table each: [hosts.NAME].",
@@ -169,6 +199,11 @@ class SettingsModel(BaseSettings):
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
             server=Server(self.server.listen, self.server.origin),
+            client=Client(
+                self.client.url,
+                self.client.ca_file.expanduser() if self.client.ca_file else None,
+                self.client.key_file.expanduser() if self.client.key_file else None,
+            ),
             hosts=tuple(
                 Place(name, host.uri, host.pool or self.pool)
                 for name, host in sorted(self.hosts.items())

@@ -19,8 +19,14 @@ from lifebuoy.settings.values import Found, Settings
 
 #: Names another file than the usual one.
 FILE_VARIABLE: Final = "LIFEBUOY_CONFIG"
+#: The short name of ``client.url``.
+SERVER_VARIABLE: Final = "LIFEBUOY_SERVER"
+#: The API key: no setting, as those are shown.
+KEY_VARIABLE: Final = "LIFEBUOY_API_KEY"
 #: Variables that begin like settings and are none.
-_NO_SETTINGS: Final = frozenset({FILE_VARIABLE, "LIFEBUOY_COMPLETE", "LIFEBUOY_CACHE"})
+_NO_SETTINGS: Final = frozenset(
+    {FILE_VARIABLE, KEY_VARIABLE, "LIFEBUOY_COMPLETE", "LIFEBUOY_CACHE"}
+)
 
 
 def default_path() -> Path:

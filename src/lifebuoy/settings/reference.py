@@ -13,8 +13,18 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
+from lifebuoy.settings.model import (
+    NESTED,
+    PREFIX,
+    ClientModel,
+    HostModel,
+    ServerModel,
+    SettingsModel,
+)
+from lifebuoy.settings.validation import variable
 
+#: Said by their keys; a variable for a whole table would be JSON.
+_TABLES: Final = frozenset({"server", "client"})
 _HEAD: Final = """# Settings
 
 Made by `python -m lifebuoy.settings.reference > docs/settings.md`; do not edit it by hand.
@@ -52,10 +62,14 @@ object of JSON. What file and environment say of hosts is put together.
 
 ## Secrets
 
-The only setting that may hold one is `database`. Better keep its password out of it: PostgreSQL's
-own `~/.pgpass` or PGPASSFILE serve (mode 0600). A file with a password in it should be its user's
-alone: `chmod 0600`, as `lifebuoy host add` makes it. `lifebuoy config show` shows no password, and
-no log, error or record holds the URL with it. URIs of hosts with a password are refused.
+An API key is no setting: it is in LIFEBUOY_API_KEY or the file of `client.key_file`, which must be
+its user's alone (0600), and never on the command line, where others see it.
+
+The only setting that may hold a secret is `database`. Better keep its password out of it:
+PostgreSQL's own `~/.pgpass` or PGPASSFILE serve (mode 0600). A file with a password in it should be
+its user's alone: `chmod 0600`, as `lifebuoy host add` makes it. `lifebuoy config show` shows no
+password, and no log, error or record holds the URL with it. URIs of hosts with a password are
+refused.
 
 ## Names of hosts
 
@@ -66,16 +80,18 @@ ends; not `embed`, which stands for the libvirt inside Lifebuoy where a URI is a
 
 def page() -> str:
     """The whole page, Markdown."""
-    variable = PREFIX + NESTED.join(("HOSTS", "NAME", "KEY"))
+    of_host = PREFIX + NESTED.join(("HOSTS", "NAME", "KEY"))
     sections = [
         "## Keys\n",
         *(_lines(SettingsModel.model_fields, "")),
         "\n## Keys of the server: `[server]`\n",
         *(_lines(ServerModel.model_fields, "server.")),
+        "\n## Keys of the client: `[client]`\n",
+        *(_lines(ClientModel.model_fields, "client.")),
         "\n## Keys of a host: `[hosts.NAME]`\n",
         *(_lines(HostModel.model_fields, "hosts.NAME.")),
     ]
-    return "\n".join([_HEAD, *sections, "", _TAIL.format(variable=variable)])
+    return "\n".join([_HEAD, *sections, "", _TAIL.format(variable=of_host)])
 
 
 def _lines(fields: dict[str, FieldInfo], prefix: str) -> Iterator[str]:
@@ -93,10 +109,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _variable(name: str, prefix: str) -> str:
-    if prefix.startswith("hosts"):
+    if prefix.startswith("hosts") or (prefix == "" and name in _TABLES):
         return ""
-    key = (prefix + name).upper().replace(".", NESTED)
-    return f" Variable: `{PREFIX}{key}`."
+    return f" Variable: `{variable((*prefix.split('.')[:-1], name))}`."
 
 
 if __name__ == "__main__":

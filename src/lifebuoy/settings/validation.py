@@ -9,16 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 from pydantic_settings.sources.utils import parse_env_vars
 
 from lifebuoy.errors import BadInput
-from lifebuoy.settings.model import NESTED, PREFIX, HostModel, ServerModel, SettingsModel
+from lifebuoy.settings.model import (
+    NESTED,
+    PREFIX,
+    ClientModel,
+    HostModel,
+    ServerModel,
+    SettingsModel,
+)
+from lifebuoy.settings.reading import SERVER_VARIABLE
 from lifebuoy.settings.values import Found, Origin
 
 _Tree = Mapping[str, Any]
 _DEFAULT: Final = "default"
+_SERVER: Final = ("client", "url")
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    "server": ServerModel,
+    "client": ClientModel,
+    "hosts": HostModel,
+}
 #: How alike two names are of which one is the other misspelt.
 _MISSPELT: Final = 0.9
 
@@ -39,7 +53,7 @@ class Sources:
     def of(self, key: tuple[str, ...]) -> str:
         """Which of them ``key`` is from, in words."""
         if _holds(self.flags, key):
-            return "--" + key[0].replace("_", "-")
+            return "--server" if key == _SERVER else "--" + key[0].replace("_", "-")
         if _holds(self.environment, key):
             return variable(key)
         return str(self.path) if _holds(self.file, key) else _DEFAULT
@@ -51,12 +65,15 @@ def sources(flags: _Tree, environment: Mapping[str, str], in_file: _Tree, path: 
     Raises:
         BadInput: a variable that should hold JSON does not, or looks like one of ours misspelt.
     """
-    _refuse_misspelt(environment)
+    named = dict(environment)
+    if url := named.pop(SERVER_VARIABLE, ""):  # by its short name; the long one is another's
+        named[variable(_SERVER, long=True)] = url
+    _refuse_misspelt(named)
     try:
-        return Sources(flags, _Environment(environment)(), in_file, path)
+        return Sources(flags, _Environment(named)(), in_file, path)
     except SettingsError as error:
-        named = re.search(r'field "(\w+)"', str(error))
-        name = variable((named[1],)) if named else "the environment"
+        field = re.search(r'field "(\w+)"', str(error))
+        name = variable((field[1],)) if field else "the environment"
         raise BadInput(
             f"{name} is not JSON", hint="set it by its parts: docs/settings.md"
         ) from None
@@ -78,8 +95,11 @@ def validated(said: Sources) -> Found:
     return Found(model.values(), origins, said.path)
 
 
-def variable(key: tuple[str, ...]) -> str:
-    """The environment variable of a key."""
+def variable(key: tuple[str, ...], *, long: bool = False) -> str:
+    """The environment variable of a key; by the rule where ``long``, else a shorter one if it has
+    one."""
+    if key == _SERVER and not long:
+        return SERVER_VARIABLE
     return PREFIX + NESTED.join(part.upper() for part in key)
 
 
@@ -118,9 +138,9 @@ def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ..
                 yield ("hosts", host, "uri"), value[host].uri
                 if value[host].pool:
                     yield ("hosts", host, "pool"), value[host].pool
-        elif name == "server":
-            for key in ServerModel.model_fields:
-                yield ("server", key), getattr(value, key)
+        elif name in {"server", "client"}:
+            for key in type(value).model_fields:
+                yield (name, key), getattr(value, key)
         else:
             yield (name,), masked(value) if name == "database" else value
 
@@ -155,7 +175,7 @@ def _refusal(error: ValidationError, said: Sources) -> BadInput:
 
 
 def _near(key: tuple[str, ...]) -> str:
-    table = HostModel if key[0] == "hosts" else ServerModel
-    known = list(SettingsModel.model_fields if len(key) == 1 else table.model_fields)
+    table: type[BaseModel] = SettingsModel if len(key) == 1 else _TABLES[key[0]]
+    known = list(table.model_fields)
     near = difflib.get_close_matches(key[-1], known, n=1)
     return f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"

@@ -22,6 +22,19 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """The server that the command line asks instead of libvirt; ``url`` is empty for none.
+
+    ``ca_file`` holds the authorities that its certificate is checked against, else the system's;
+    ``key_file`` the API key, else a file beside the settings.
+    """
+
+    url: str = ""
+    ca_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings with their defaults; ``settings/model.py`` says what each means."""
 
@@ -32,6 +45,7 @@ class Settings:
     host_timeout_s: float = HOST_TIMEOUT_S
     retention: Retention = USUAL
     server: Server = Server()
+    client: Client = Client()
     hosts: tuple[Place, ...] = ()
 
 

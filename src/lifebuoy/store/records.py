@@ -154,9 +154,28 @@ def latest(
     limit: int,
     instance: str | None = None,
     instances: Collection[tuple[str, str]] | None = None,
+    kind: str = "",
+    outcomes: Collection[Outcome | None] | None = None,
+    after: tuple[str, str] | None = None,
 ) -> list[Record]:
-    """The newest first; ``instance`` is a name or a UUID, ``instances`` are daemons and UUIDs."""
+    """The newest first; ``instance`` is a name or a UUID, ``instances`` are daemons and UUIDs.
+
+    None among ``outcomes`` are those that have not ended. ``after`` are the time and id of the
+    last that is not wanted any more.
+    """
     query = sa.select(operations).order_by(operations.c.created.desc(), operations.c.id)
+    if kind:
+        query = query.where(operations.c.kind == kind)
+    if outcomes is not None:
+        ended = [one.value for one in outcomes if one is not None]
+        those = operations.c.outcome.in_(ended)
+        query = query.where(
+            sa.or_(those, operations.c.outcome.is_(None)) if None in outcomes else those
+        )
+    if after is not None:
+        created, id_ = after
+        same = (operations.c.created == created) & (operations.c.id > id_)
+        query = query.where(sa.or_(operations.c.created < created, same))
     if instance is not None:
         query = query.where(
             sa.or_(operations.c.instance == instance, operations.c.name == instance)

@@ -34,6 +34,8 @@ class Happening(StrEnum):
     SIGNED_IN = "signed-in"
     SIGN_IN_REFUSED = "sign-in-refused"
     ACCOUNT_CHANGED = "account-changed"  # an account, its rights or its keys
+    CONSOLE_OPENED = "console-opened"
+    CONSOLE_CLOSED = "console-closed"
 
 
 #: One row an operation. Times are ISO 8601, UTC. ``daemon`` tells hosts apart whatever they are

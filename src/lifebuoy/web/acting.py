@@ -15,7 +15,7 @@ from lifebuoy.api.operations import EVENT_STREAM, STILL_HERE, event
 from lifebuoy.api.problems import status_of
 from lifebuoy.api.reaching import Instance, Operation, Reached
 from lifebuoy.api.state import Server
-from lifebuoy.errors import BadInput, LifebuoyError, Refused
+from lifebuoy.errors import BadInput, LifebuoyError
 from lifebuoy.model import Action, ChangePolicy, InstanceState, StopMode
 from lifebuoy.operations import backup_within, history
 from lifebuoy.operations.leave import LeaveRequest
@@ -86,7 +86,11 @@ def enter(
     instance: Instance,
     password: Annotated[str, Form(max_length=200)],
     again: Annotated[str, Form(max_length=200)],
+    image: Annotated[str, Form(max_length=200)] = "",
+    ssh_keys: Annotated[str, Form(max_length=65_536)] = "",
+    stop: Annotated[StopMode, Form()] = StopMode.SOFT_FIRST,
     consent: Checked = False,
+    discard_saved: Checked = False,
     backup: Checked = False,
 ) -> Response:
     """Bring it into rescue mode."""
@@ -97,13 +101,19 @@ def enter(
         asked = EnterRequest(
             name=instance.uuid,
             password=password,
-            stop=StopMode.SOFT_FIRST,
+            ssh_keys=tuple(line.strip() for line in ssh_keys.splitlines() if line.strip()),
+            stop=stop,
             consent=consent,
+            image=image or None,
+            discard_saved=discard_saved,
             backup=backup,
         )
         return server.desk.enter(instance.context, asked, caller(who))
 
-    return _acted(request, who, instance, "enter.html", act, lambda: _entering(instance))
+    def again_with() -> dict[str, Any]:
+        return _entering(instance, image, ssh_keys, stop)
+
+    return _acted(request, who, instance, "enter.html", act, again_with)
 
 
 @router.get(_PATH + "/leave", **_ACTS)
@@ -202,20 +212,24 @@ def _dialog(
     )
 
 
-def _entering(instance: Reached) -> dict[str, Any]:
-    """What the dialog says of image, backup point and password."""
+def _entering(
+    instance: Reached,
+    image: str = "",
+    ssh_keys: str = "",
+    stop: StopMode = StopMode.SOFT_FIRST,
+) -> dict[str, Any]:
+    """What the dialog says of images, backup point and password, and what was chosen before."""
     context = instance.context
-    image, backup_refusal = "", ""
+    backup_refusal = ""
     try:
-        image = context.catalogue.get(None).name
-        domain = context.host.domain(instance.uuid)
-        backup_within.require_possible(context.host, domain)
-    except Refused as error:
-        backup_refusal = error.message
+        backup_within.require_possible(context.host, context.host.domain(instance.uuid))
     except LifebuoyError as error:
-        image = error.message
+        backup_refusal = error.message
     return {
-        "image": image,
+        "images": context.catalogue.list(),
+        "chosen_image": image,
+        "ssh_keys": ssh_keys,
+        "stop": stop,
         "backup_refusal": backup_refusal,
         "rule": {"min": PASSWORD_MIN, "max": PASSWORD_MAX, "special": PASSWORD_SPECIAL},
     }

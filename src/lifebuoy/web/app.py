@@ -15,9 +15,17 @@ from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, errors, guide, pages, signing
+from lifebuoy.web import acting, checking, consoles, errors, guide, pages, saving, signing
 
-PAGES: Final = (signing.router, guide.router, pages.router, acting.router)
+PAGES: Final = (
+    signing.router,
+    guide.router,
+    pages.router,
+    acting.router,
+    checking.router,
+    consoles.router,
+    saving.router,
+)
 _HERE: Final = Path(__file__).parent
 
 

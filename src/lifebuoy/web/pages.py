@@ -11,7 +11,7 @@ from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.reaching import Instance, name_of
 from lifebuoy.api.state import Server
 from lifebuoy.model import Action, InstanceState
-from lifebuoy.operations import history, listing, reach
+from lifebuoy.operations import history, listing
 from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.status import details, state_of
 from lifebuoy.policy import verdicts
@@ -52,8 +52,7 @@ def list_instances(
     order, descending = listing.order_of(sort)
     states = frozenset({state} if state else ())
     query = listing.Query(q, states, None, order, descending, cursor=cursor)
-    listed = reach.instances(server.hosts, who.sees)
-    found = listing.page(listing.rows(listed), query)
+    found, listed = server.overview.page(query, who.instances)
     return page(
         request,
         "table.html" if part else "instances.html",

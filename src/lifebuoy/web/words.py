@@ -92,6 +92,11 @@ STEPS: Final = (
     N_("compare with what was recorded"),
     N_("watch the boot"),
     N_("ask it to reboot"),
+    N_("hand the packages over"),
+    N_("mend what came to light"),
+    N_("take the packages away"),
+    N_("look again"),
+    N_("take the repair back"),
 )
 
 #: What is said above an error, by its code.

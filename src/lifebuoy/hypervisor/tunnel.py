@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Final
 
-from lifebuoy.hypervisor import SshHop
+from lifebuoy.hypervisor.hop import SshHop
 
 _ENDS_S: Final = 2.0
 _SSH_FAILED: Final = 255  # ssh's own exit status; a peer that hangs up is no failure of ssh

@@ -1,0 +1,249 @@
+"""Carries an open console between a WebSocket and its instance, until one of them ends it, it may
+not go on, or the server stops. What comes faster than the other side takes it waits at its source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from fastapi import WebSocket
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocketDisconnect
+
+from lifebuoy.accounts import standing
+from lifebuoy.accounts.model import Permission
+from lifebuoy.accounts.standing import Proof
+from lifebuoy.api.lines import Line, ScreenLine, SerialLine
+from lifebuoy.api.state import Serving
+from lifebuoy.console.channel import Channel, open_screen
+from lifebuoy.console.ending import Ending
+from lifebuoy.console.kind import ConsoleKind
+from lifebuoy.console.rfb import NotRfb
+from lifebuoy.console.seats import TooManyConsoles
+from lifebuoy.console.tickets import Admission
+from lifebuoy.errors import ConsoleTaken, HostTrouble, InstanceNotFound, LifebuoyError, NotAllowed
+from lifebuoy.hypervisor import Host, SerialConsole
+from lifebuoy.operations import consoles
+
+_log = structlog.get_logger(__name__)
+
+#: How often it is looked whether the server stops, and whether the console may go on.
+_STOPPING_S: Final = 0.25
+_LOOK_S: Final = 2.0
+_NOTED_S: Final = 60.0
+_CLOSE_S: Final = 3.0
+_REASON_MOST: Final = 120  # bytes that a close frame has room for
+#: WebSocket's own codes, and such as are ours to choose.
+_CODES: Final = {
+    Ending.LEFT: 1000,
+    Ending.SERVER_ENDS: 1012,
+    Ending.STOPPED: 4001,
+    Ending.TAKEN: 4002,
+    Ending.SIGNED_OUT: 4003,
+    Ending.TOO_MANY: 4004,
+    Ending.REFUSED: 4005,
+    Ending.LOST: 4006,
+    Ending.MISUSED: 4007,
+}
+_Opened = Channel | SerialConsole
+
+
+async def run(socket: WebSocket, server: Serving, admission: Admission, proof: Proof) -> None:
+    """Open the console, carry it, and tell why it ended: its viewer, and the audit log."""
+    began, why, words = time.monotonic(), Ending.LOST, ""
+    address = socket.client.host if socket.client else ""
+    try:
+        with server.seats.taken(admission):
+            await run_in_threadpool(consoles.note_opened, server.database, admission, address)
+            try:
+                why = await _carried(socket, server, admission, proof)
+            except LifebuoyError as error:
+                why, words = _of_error(error), error.message
+            finally:
+                seconds = time.monotonic() - began
+                note = (server.database, admission, why, seconds)
+                await run_in_threadpool(consoles.note_closed, *note)
+    except LifebuoyError as error:
+        why, words = _of_error(error), error.message
+    _log.info("console_ended", kind=admission.kind, instance=admission.name, why=why, what=words)
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError, OSError):
+        await asyncio.wait_for(socket.close(_CODES[why], _reason(why, words)), _CLOSE_S)
+
+
+async def _carried(
+    socket: WebSocket, server: Serving, admission: Admission, proof: Proof
+) -> Ending:
+    opened = await run_in_threadpool(_open, server, admission)
+    line: Line = (
+        ScreenLine(opened, guarded=admission.in_rescue)
+        if isinstance(opened, Channel)
+        else SerialLine(opened)
+    )
+    used = asyncio.Event()
+    tasks = [
+        asyncio.create_task(one)
+        for one in (
+            _to_viewer(socket, line),
+            _to_instance(socket, line, used),
+            _watched(server, admission, proof, used),
+        )
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        why = next(one for one in tasks if one in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await line.close()
+    return why if why is not Ending.LOST else await _looked_into(server, admission)
+
+
+async def _to_viewer(socket: WebSocket, line: Line) -> Ending:
+    try:
+        if line.greeting:
+            await socket.send_bytes(line.greeting)
+        while data := await line.receive():
+            await socket.send_bytes(data)
+    except WebSocketDisconnect:
+        return Ending.LEFT
+    except OSError:
+        return Ending.LOST
+    return Ending.LOST
+
+
+async def _to_instance(socket: WebSocket, line: Line, used: asyncio.Event) -> Ending:
+    try:
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                stops = message.get("code") == _CODES[Ending.SERVER_ENDS]
+                return Ending.SERVER_ENDS if stops else Ending.LEFT
+            used.set()
+            if back := await line.send(_bytes_of(message)):
+                await socket.send_bytes(back)
+    except NotRfb:
+        return Ending.MISUSED
+    except WebSocketDisconnect:
+        return Ending.LEFT
+    except OSError:
+        return Ending.LOST
+
+
+async def _watched(
+    server: Serving, admission: Admission, proof: Proof, used: asyncio.Event
+) -> Ending:
+    """Comes back when the console may not go on."""
+    looked = noted = time.monotonic()
+    while not server.stopping.is_set():
+        await asyncio.sleep(_STOPPING_S)
+        now = time.monotonic()
+        if now - looked >= _LOOK_S:
+            if why := await run_in_threadpool(_fault, server, admission, proof):
+                return why
+            looked = time.monotonic()
+        if used.is_set() and now - noted >= _NOTED_S:
+            used.clear()
+            noted = now
+            await run_in_threadpool(standing.note_use, server.database, proof)
+    return Ending.SERVER_ENDS
+
+
+def _fault(server: Serving, admission: Admission, proof: Proof) -> Ending | None:
+    """Why the console may not go on; None if it may, or its host does not answer just now."""
+    try:
+        found = standing.identity(server.database, proof)
+    except LifebuoyError:
+        return Ending.LOST  # whether it still may is not known
+    if (
+        found is None
+        or Permission.ACT not in found.may
+        or not found.sees(admission.daemon, admission.uuid)
+    ):
+        return Ending.SIGNED_OUT
+    try:
+        (answer,) = server.hosts.ask(
+            lambda host: consoles.ending(host, admission), [admission.host]
+        )
+    except LifebuoyError:
+        return Ending.STOPPED  # the host was taken out
+    return answer.value
+
+
+async def _looked_into(server: Serving, admission: Admission) -> Ending:
+    """Why the instance's side has ended."""
+
+    def look() -> Ending:
+        (answer,) = server.hosts.ask(
+            lambda host: consoles.ending(host, admission), [admission.host]
+        )
+        if answer.error is not None:
+            return Ending.LOST
+        alone = Ending.TAKEN if admission.kind is ConsoleKind.SERIAL else Ending.LOST
+        return answer.value or alone
+
+    return await run_in_threadpool(look)
+
+
+def _open(server: Serving, admission: Admission) -> _Opened:
+    """Open it within the deadline of its host; what comes later is closed again.
+
+    Raises:
+        LifebuoyError: it cannot be had.
+    """
+    lock, late, made = threading.Lock(), threading.Event(), list[_Opened]()
+
+    def question(host: Host) -> None:
+        opened = _opener(admission)(host)
+        with lock:
+            if not late.is_set():
+                made.append(opened)
+                return
+        opened.close()
+
+    (answer,) = server.hosts.ask(question, [admission.host])
+    with lock:
+        late.set()
+    if answer.error is None and made:
+        return made[0]
+    for opened in made:
+        opened.close()
+    raise answer.error or HostTrouble("the console could not be opened", safe="")
+
+
+def _opener(admission: Admission) -> Callable[[Host], _Opened]:
+    def screen(host: Host) -> _Opened:
+        return open_screen(host, consoles.allowed(host, admission))
+
+    def serial(host: Host) -> _Opened:
+        return consoles.allowed(host, admission).open_serial(force=admission.force)
+
+    return screen if admission.kind is ConsoleKind.VNC else serial
+
+
+def _of_error(error: LifebuoyError) -> Ending:
+    kinds: tuple[tuple[type[LifebuoyError], Ending], ...] = (
+        (TooManyConsoles, Ending.TOO_MANY),
+        (ConsoleTaken, Ending.TAKEN),
+        (NotAllowed, Ending.STOPPED),
+        (InstanceNotFound, Ending.STOPPED),
+        (HostTrouble, Ending.LOST),
+    )
+    return next((ending for kind, ending in kinds if isinstance(error, kind)), Ending.REFUSED)
+
+
+def _bytes_of(message: Any) -> bytes:
+    data = message.get("bytes")
+    return data if data is not None else (message.get("text") or "").encode()
+
+
+def _reason(why: Ending, words: str) -> str:
+    """As long as a close frame may be: the word, then what it is in words."""
+    text = f"{why} {words}".strip().encode()[:_REASON_MOST]
+    return text.decode("utf-8", "ignore")

@@ -1,0 +1,138 @@
+"""The same command with ``--server`` and without: same output, same exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.api.embedded import Machine, embedded
+from tests.api.remote import Remote, remote, same
+from tests.api.server import Server, serving
+from tests.libvirt.command import Answer, Command
+
+UUID: Final = "6695eb01-f6a4-8304-79aa-97f2502e193f"
+PASSWORD: Final = "Quiet-Word-7"
+
+#: Of the play host's instance 'test', which runs.
+LOOKS: Final = (
+    "list",
+    "list --json",
+    "show test",
+    f"show {UUID} --json",
+    "show 1",
+    "show TEST",
+    "show nobody --json",
+    "show ''",
+    "rescue list",
+    "rescue status test --json",
+    "start test",
+    "start nobody",
+    "stop test --stop hard",
+    "rescue exit test",
+    "rescue enter test --generate-password --json",
+    "rescue enter test --generate-password --consent-force --image none",
+    "rescue enter test --dry-run",
+    "operations show 000000000000",
+    "operations show 0000",
+    "operations cancel 0000",
+    "operations list --limit 0",
+)
+
+
+@pytest.fixture(scope="module")
+def there(played: Server) -> Remote:
+    """An operator's command line that asks the play host's server."""
+    found = remote(played, "operator")
+    if found("show", "test", "--json").json("instance")["state"] == "STOPPED":
+        assert found("start", "test").status == 0
+    return found
+
+
+def words(line: str) -> list[str]:
+    return [word.strip("'") for word in line.split()]
+
+
+@pytest.mark.parametrize("line", LOOKS)
+def test_what_is_told_is_the_same(played: Server, there: Remote, line: str) -> None:
+    here = played.command(*words(line))
+    assert there(*words(line)) == here
+    assert here.out or here.err
+
+
+def test_what_is_done_is_told_the_same(played: Server, there: Remote) -> None:
+    for line in ("stop test", f"stop {UUID} --json", "stop test --stop hard --consent-force"):
+        assert there(*words(line)) == played.command(*words(line))  # whose 'test' runs each time
+        assert there("start", "test").out == "'test' is started.\n"
+    assert there("reboot", "test", "--json") == played.command("reboot", "test", "--json")
+
+
+def test_operations_of_a_server_are_shown_as_those_here(played: Server, there: Remote) -> None:
+    assert there("reboot", "test").status == 0
+    listed = there("operations", "list", "test", "--limit", "5", "--json")
+    newest = listed.json("operation-list")["operations"][0]
+    assert (newest["kind"], newest["who"], newest["state"]) == ("reboot", "operator", "done")
+    for line in (
+        f"show {newest['id']}",
+        f"show {newest['id'][:6]} --json",
+        f"watch {newest['id'][:6]} --json",
+        f"watch {newest['id']}",
+        f"cancel {newest['id']}",
+        "list",
+        "list test --json",
+        "list nobody",
+    ):
+        here = played.command("operations", *words(line))
+        assert there("operations", *words(line)) == here, line
+
+
+def test_an_instance_is_asked_for_and_not_waited_for(there: Remote) -> None:
+    answer = there("reboot", "test", "--queue")
+    assert answer.status == 0 and "waits for a worker: reboot 'test'" in answer.out
+    assert f"lifebuoy --server {there.url} operations watch" in answer.err
+    found = there("reboot", "test", "--queue", "--json").json("operation")["operation"]
+    assert there("operations", "watch", found["id"]).status == 0
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """The stopped instance of an embedded libvirt; nothing runs afterwards."""
+    with embedded() as made:
+        yield made
+
+
+def visited(command: Command, *more: str) -> list[Answer]:
+    """Into rescue mode, a look, and out."""
+    entered = ["rescue", "enter", "vm", "--no-wait", *more]
+    return [
+        same(command(*entered, "--password-stdin", stdin=PASSWORD + "\n")),
+        same(command("rescue", "status", "vm", *more)),
+        same(command("rescue", "list", *more)),
+        same(command("show", "vm", *more)),
+        same(command("start", "vm", *more)),
+        same(command("rescue", "exit", "vm", "--watch", "0", *more)),
+        same(command("start", "vm", *more)),
+        same(command("stop", "vm", "--stop", "hard", "--consent-force", *more)),
+        same(command("rescue", "enter", "vm", "--dry-run", *more)),
+        same(command("operations", "list", "--limit", "1", *more)),
+    ]
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["text", "json"])
+def test_rescue_mode_is_told_the_same(machine: Machine, more: tuple[str, ...]) -> None:
+    here = visited(machine.command, *more)
+    with serving(machine.command) as server:
+        server.account(f"root{len(more)}", "admin")
+        there = remote(server, f"root{len(more)}")
+        assert visited(there, *more)[:-1] == here[:-1]
+        if not more:
+            watched = there("start", "vm", "--watch", "0.1")
+            assert watched.out.startswith("'vm' is started.\nBoot: still booting after 0 s")
+            assert there("stop", "vm", "--stop", "hard", "--consent-force").status == 0
+        log = server.log.read_text()
+    assert [one.status for one in here] == [0, 0, 0, 0, 3, 0, 0, 0, 0, 0]
+    assert PASSWORD not in log and there.key not in log
+    if more:
+        assert json.loads(here[0].out)["state"] == "RESCUE_MODE"
