@@ -15,7 +15,17 @@ from typing import Final
 from bench import record
 
 #: A module of this package each; what they measure is in docs/benchmarks.md.
-SUBJECTS: Final = ("rescue", "operations", "hosts", "backup", "doctor")
+SUBJECTS: Final = (
+    "rescue",
+    "operations",
+    "hosts",
+    "backup",
+    "doctor",
+    "server",
+    "watchers",
+    "paint",
+    "consoles",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -61,7 +61,17 @@ def embedded() -> Iterator[Machine]:
     command("image", "add", str(idle_iso(home / "idle.iso")), "--id", "idle", "--name", "Idle")
     text = definition(NAME).replace("<memory unit='MiB'>48<", "<memory unit='MiB'>512<")
     try:
-        yield Machine(command, command.python(_DEFINE, stdin=text).strip())
+        yield Machine(command, define(command, text))
     finally:
-        command.python(_DESTROY)
+        end_all(command)
         shutil.rmtree(home)
+
+
+def define(command: Command, text: str) -> str:
+    """Define an instance; its UUID. While no server runs."""
+    return command.python(_DEFINE, stdin=text).strip()
+
+
+def end_all(command: Command) -> None:
+    """End what runs, once no server does."""
+    command.python(_DESTROY)

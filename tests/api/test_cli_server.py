@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+from tests.api.disks import with_disks
 from tests.api.embedded import Machine, embedded
 from tests.api.remote import Remote, remote, same
 from tests.api.server import Server, serving
@@ -42,6 +46,29 @@ LOOKS: Final = (
 )
 
 
+#: For an admin alone.
+TABLES: Final = (
+    "audit test --json",
+    "audit",
+    "account list",
+    "account list --json",
+    "account remove nobody",
+    "api-key list",
+    "api-key list --json",
+    "image list",
+    "image verify",
+    "host list",
+    "host check --json",
+    "diagnose test --json",
+    "doctor test",
+    "repair test --yes",
+    "repair test --undo",
+    "backup list",
+    "backup list test --json",
+    "backup restore 3f9a",
+)
+
+
 @pytest.fixture(scope="module")
 def there(played: Server) -> Remote:
     """An operator's command line that asks the play host's server."""
@@ -49,6 +76,12 @@ def there(played: Server) -> Remote:
     if found("show", "test", "--json").json("instance")["state"] == "STOPPED":
         assert found("start", "test").status == 0
     return found
+
+
+@pytest.fixture(scope="module")
+def admin(played: Server) -> Remote:
+    """The command line of somebody who may do everything."""
+    return remote(played, "admin", "read", "act", "administer")
 
 
 def words(line: str) -> list[str]:
@@ -60,6 +93,36 @@ def test_what_is_told_is_the_same(played: Server, there: Remote, line: str) -> N
     here = played.command(*words(line))
     assert there(*words(line)) == here
     assert here.out or here.err
+
+
+@pytest.mark.parametrize("line", TABLES)
+def test_what_an_admin_is_told_is_the_same(played: Server, admin: Remote, line: str) -> None:
+    # the one that is told first adds to the log: what it adds is told with the other
+    assert same(admin(*words(line))) == same(played.command(*words(line)))
+
+
+def test_accounts_and_keys_are_made_and_given_and_removed(admin: Remote, played: Server) -> None:
+    for command in (admin, played.command):
+        add = ("account", "add", "guest", "--password-stdin")
+        answers = [
+            command(*add, stdin=PASSWORD + "\n"),
+            command("account", "grant", "guest", "test"),
+            command("account", "list", "--json"),
+            command("account", "revoke", "guest", "test"),
+            command("account", "password", "guest", "--generate-password", "--json"),
+            command("api-key", "add", "guest", "--label", "nightly", "--days", "3", "--json"),
+        ]
+        key = answers[-1].json("api-key")["api_key"]
+        assert (key["account"], key["label"], key["scopes"]) == ("guest", "nightly", ["read"])
+        assert command("api-key", "remove", key["id"]).status == 0
+        assert command("account", "remove", "guest").out == "Account 'guest' is removed.\n"
+        assert [one.status for one in answers] == [0] * 6
+        given = answers[2].json("account-list")["accounts"]
+        (guest,) = [one for one in given if one["name"] == "guest"]
+        assert [one["name"] for one in guest["instances"]] == ["test"]
+        if command is admin:
+            first = [same(one) for one in answers[:5]]
+    assert [same(one) for one in answers[:5]] == first
 
 
 def test_what_is_done_is_told_the_same(played: Server, there: Remote) -> None:
@@ -94,6 +157,20 @@ def test_an_instance_is_asked_for_and_not_waited_for(there: Remote) -> None:
     assert f"lifebuoy --server {there.url} operations watch" in answer.err
     found = there("reboot", "test", "--queue", "--json").json("operation")["operation"]
     assert there("operations", "watch", found["id"]).status == 0
+
+
+def test_names_are_completed_through_the_server(there: Remote) -> None:
+    environment = there.environment() | {
+        "_LIFEBUOY_COMPLETE": "complete_bash",
+        "COMP_WORDS": "lifebuoy show t",
+        "COMP_CWORD": "2",
+        "LIFEBUOY_SERVER": there.url,
+    }
+    script = "from lifebuoy.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == ["test"], done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +213,40 @@ def test_rescue_mode_is_told_the_same(machine: Machine, more: tuple[str, ...]) -
     assert PASSWORD not in log and there.key not in log
     if more:
         assert json.loads(here[0].out)["state"] == "RESCUE_MODE"
+
+
+def kept(command: Command, *more: str) -> list[Answer]:
+    """A backup point made, looked at, gone back to and deleted."""
+    answers = [command("backup", "create", "vm", "--name", "before", *more)]
+    listed = command("backup", "list", "vm", "--json").json("backup-list")
+    (point,) = listed["instances"][0]["points"]
+    answers += [
+        command("backup", "list", *more),
+        command("backup", "show", point["id"][:5], *more),
+        command("backup", "restore", point["id"][:5], *more),
+        command("backup", "list", "vm"),
+        command("backup", "undo", "vm", *more),
+        command("backup", "delete", point["id"], "--dry-run", *more),
+        command("backup", "delete", point["id"][:6], *more),
+        command("backup", "list", *more),
+        command("backup", "tidy", "vm", *more),
+    ]
+    return [without_point(same(one), point["id"]) for one in answers]
+
+
+def without_point(answer: Answer, id_: str) -> Answer:
+    """What is to be the same of another point: files are named by it and by their layers."""
+    told = [re.sub(r"\b[0-9a-f]{8}\b|\b\d+ s\b", "X", one) for one in (answer.out, answer.err)]
+    return Answer(answer.status, *(re.sub(r'"age_s": \d+', '"age_s": X', one) for one in told))
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["text", "json"])
+def test_backup_points_are_told_the_same(more: tuple[str, ...]) -> None:
+    with with_disks() as made:
+        here = kept(made.command, *more)
+        with serving(made.command) as server:
+            server.account("root", "admin")
+            there = kept(remote(server, "root"), *more)
+    for one, other in zip(there, here, strict=True):
+        assert one == other
+    assert [one.status for one in here[:-1]] == [0] * (len(here) - 1)

@@ -98,7 +98,7 @@ def test_the_page_of_one_outside_rescue_mode_leads_there(played: Server) -> None
 def test_an_owner_who_was_not_given_it_sees_nothing_of_it(played: Server) -> None:
     with signed_in(played, "owner") as client:
         csrf = csrf_of(client)
-        for path in ("", "/report.html", "/report.json", "/screen.png", "/repair", "/undo"):
+        for path in ("", "/report.html", "/report.json", "/repair", "/undo"):
             assert client.get(PAGE + path).status_code == 404, path
         for path in ("", "/repair", "/preview", "/undo"):
             assert client.post(PAGE + path, data={"csrf": csrf}).status_code == 404, path

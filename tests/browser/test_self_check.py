@@ -121,7 +121,7 @@ def checked(page: Page, server: Server, place: str, folder: Path) -> None:  # no
     page.goto(server.url + place)
     page.get_by_role("link", name="前往自助检测").click()
     page.get_by_role("button", name="开始自助检测").click()
-    expect(page.get_by_role("status")).to_contain_text("正在检测磁盘")
+    expect(page.get_by_text("正在检测磁盘")).to_be_visible()
     expect(page.get_by_role("heading", name="系统无法启动")).to_be_visible(timeout=BOOT_S * 1000)
     expect(page.get_by_label("分区表: 正常")).to_be_visible()
     page.get_by_role("link", name="引导程序: 损坏").click()

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
+from lifebuoy.errors import LifebuoyError
 from lifebuoy.hosts.fleet import Answer, Fleet, opener
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Domain, Host
@@ -194,6 +195,26 @@ def test_a_host_that_hangs_is_told_and_its_instances_are_not_in_the_list(
         own_daemon.signal(signal.SIGCONT)
         assert until(lambda: is_back(overview), DEADLINE_S)
         assert set(listed(overview)) == {"vm", "vm0", "vm1"}
+
+
+def test_that_a_host_hangs_is_known_though_nobody_asks_it(
+    tmp_path: Path, own_daemon: Daemon
+) -> None:
+    with watching(tmp_path, Place("web", own_daemon.uri)) as (_, overview):
+        assert listed(overview) == {}
+        overview.require_answering("web")
+        own_daemon.signal(signal.SIGSTOP)
+        assert until(lambda: trouble(overview) == "host-silent", DEADLINE_S)
+        own_daemon.signal(signal.SIGCONT)
+        assert until(lambda: trouble(overview) == "", DEADLINE_S)
+
+
+def trouble(overview: Overview) -> str:
+    try:
+        overview.require_answering("web")
+    except LifebuoyError as error:
+        return error.code
+    return ""
 
 
 def listed_uuid(overview: Overview, name: str) -> str:

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from bench import appliance, diagnosis, report
+from bench import appliance, diagnosis, load, report
 from bench.figures import Comparison, Summary, paired, summarise
 from bench.machine import Machine
 
@@ -106,3 +106,9 @@ def test_a_diagnosis_is_compared_alone_and_with_entering() -> None:
     assert whole.ratios == (13 / 16, 25 / 20) and whole.met is False
     assert found.peak_mib == 50
     assert diagnosis.as_json(found)["ratios"][0]["met"] is True
+
+
+def test_of_a_hundred_answers_the_slowest_one_does_not_count() -> None:
+    found = load.summary([0.001] * 50 + [0.003] * 49 + [9.0], seconds=2.0, size=7)
+    assert (found.p50, found.p99, found.rate, found.count) == (2.0, 3.0, 50.0, 100)
+    assert load.summary([0.001] * 98 + [9.0] * 2, seconds=1.0).p99 == 9000.0

@@ -22,9 +22,12 @@ from lifebuoy.operations.checkups import Checkup, Shelf
 from lifebuoy.web import check_words
 from lifebuoy.web.chain import drawing
 from lifebuoy.web.checking import MOST_FINDINGS, MOST_LINES
+from lifebuoy.web.language import Language
+from lifebuoy.web.language import words as words_of
 from lifebuoy.web.render import text
 from lifebuoy.web.saving import document, file_name, style
 
+TITLE: Final = "GRUB finds its modules in /boot"
 TEXT: Final = st.text(max_size=60) | st.sampled_from(
     [
         "</style><script>alert(1)</script>",
@@ -112,6 +115,7 @@ def test_what_a_guest_says_adds_no_element_and_no_attribute(said: str) -> None:
         assert list(shape(render(said))) == list(shape(render("x")))
 
 
+@settings(max_examples=60, deadline=None)
 @given(TEXT)
 def test_a_saved_report_loads_nothing_and_runs_nothing(said: str) -> None:
     page = document(request(), said, "2026-01-02T03:04:05.000Z", report_of(said))
@@ -152,6 +156,7 @@ def test_the_picture_says_in_words_what_it_shows(language: str) -> None:
     assert page.count('class="station broken first"') == 1
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(Health), min_size=10, max_size=10))
 def test_links_are_drawn_below_each_other_and_the_first_broken_one_is_the_largest(
     healths: list[Health],
@@ -198,6 +203,15 @@ def test_the_words_are_those_of_the_checks_and_the_patterns() -> None:
         assert set(words) == set(kinds)
 
 
+def test_a_step_of_a_repair_is_called_by_what_is_checked() -> None:
+    chinese = words_of(Language.CHINESE).gettext
+    assert check_words.step(chinese, "mend loader-grub-files").startswith("修复 loader-grub-files")
+    assert check_words.step(str, "mend loader-grub-files").endswith(TITLE)
+    assert check_words.step(chinese, "look again") == "重新检测"
+    assert check_words.step(str, "mend <what> nobody knows") == "mend <what> nobody knows"
+
+
+@settings(max_examples=60, deadline=None)
 @given(TEXT)
 def test_a_saved_file_has_a_plain_name(name: str) -> None:
     found = file_name(name, "2026-01-02T03:04:05.000Z", "html")

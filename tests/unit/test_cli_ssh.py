@@ -25,7 +25,7 @@ def access(*, via: SshHop | None = None, port: int = 2222) -> Access:
 
 
 def test_only_the_host_key_of_the_stay_is_trusted(tmp_path: Path) -> None:
-    command = command_line(STAY, access(), tmp_path, [])
+    command = command_line(STAY.session, access(), tmp_path, [])
     assert "StrictHostKeyChecking=yes" in command and "GlobalKnownHostsFile=/dev/null" in command
     assert (tmp_path / "known_hosts").read_text() == f"lifebuoy-abc123 {KEY}\n"
     shown = subprocess.run(
@@ -36,7 +36,7 @@ def test_only_the_host_key_of_the_stay_is_trusted(tmp_path: Path) -> None:
 
 
 def test_a_remote_one_goes_through_its_host(tmp_path: Path) -> None:
-    command = command_line(STAY, access(via=HOP), tmp_path, ["lsblk", "-f"])
+    command = command_line(STAY.session, access(via=HOP), tmp_path, ["lsblk", "-f"])
     assert command[command.index("-J") + 1] == "root@host1:2200"
     assert command[-3:] == ["root@127.0.0.1", "lsblk", "-f"]
     assert ssh_words(access(via=HOP, port=22)) == [

@@ -80,15 +80,16 @@ def begin_repair(
 
 
 @router.post("/repair/preview", **needs(Permission.ACT, *_MAY_BE))
-def preview_repair(instance: Instance, body: models.Repair) -> models.Preview:
+def preview_repair(server: Server, instance: Instance, body: models.Repair) -> models.Preview:
     """What that would change, as a diff, and where each package would come from; nothing is
     changed or downloaded."""
     known = _secret(body.passphrase)
     asked = repair_request(body.only, known, offline=body.offline, timeout_s=body.timeout_s)
     context, uuid = instance.context, instance.uuid
-    report = repair.examine(context, uuid, asked.examine_s, known)
-    todo = repair.chosen(report, asked.only)
-    plan = repair.preview(context, uuid, [one.id for one in todo], asked, known)
+    with server.desk.checkups.looking(context, uuid):
+        report = repair.examine(context, uuid, asked.examine_s, known)
+        todo = repair.chosen(report, asked.only)
+        plan = repair.preview(context, uuid, [one.id for one in todo], asked, known)
     packages = [one.model_dump() for one in plan.packages]
     shape = doctor_shapes.preview(name_of(instance), todo, plan.difference, packages)
     return models.Preview.model_validate(shape)

@@ -55,6 +55,7 @@ class Diagnosis(BaseModel):
     file: str | None
     screen: Screen
     reached_login: bool
+    login_seen_on: list[Place]
     cause: Cause | None
     signs: list[Sign]
     last_line: str

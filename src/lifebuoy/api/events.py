@@ -19,11 +19,26 @@ _LOOK_S: Final = 0.4
 _PULSE_S: Final = 15.0
 
 
+class News:
+    """How an operation is now, and what was written of it for those who watch."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self._texts: dict[str, str] = {}
+
+    def text(self, form: str, write: Callable[[Account], str]) -> str:
+        """What ``write`` makes of it: made once for all who want it in that ``form``."""
+        found = self._texts.get(form)
+        if found is None:
+            found = self._texts[form] = write(self.account)
+        return found
+
+
 class _Watched:
     """One operation and how it was last; ``changed`` is set, and replaced, at each change."""
 
     def __init__(self) -> None:
-        self.account: Account | None = None
+        self.news: News | None = None
         self.version = 0
         self.is_over = False
         self.watchers = 0
@@ -33,7 +48,7 @@ class _Watched:
     def tell(self, account: Account | None = None, *, is_over: bool = False) -> None:
         """Wake all who watch; with ``account`` there is news."""
         if account is not None:
-            self.account, self.version = account, self.version + 1
+            self.news, self.version = News(account), self.version + 1
         self.is_over = is_over
         before, self.changed = self.changed, asyncio.Event()
         before.set()
@@ -47,7 +62,7 @@ class Hub:
         self._stopping = stopping
         self._watched: dict[str, _Watched] = {}
 
-    async def watch(self, id_: str) -> AsyncIterator[Account | None]:
+    async def watch(self, id_: str) -> AsyncIterator[News | None]:
         """The operation of that whole id now, and again whenever something of it has changed,
         until it has ended or the server stops; None now and then where nothing happens."""
         one = self._watched.get(id_)
@@ -61,7 +76,7 @@ class Hub:
                 changed = one.changed
                 if one.version != seen:
                     seen = one.version
-                    yield one.account
+                    yield one.news
                 elif one.is_over:
                     return
                 else:
@@ -76,7 +91,7 @@ class Hub:
         try:
             while not self._stopping.is_set():
                 account = await run_in_threadpool(self._read, id_)
-                if account != one.account:
+                if one.news is None or account != one.news.account:
                     pulse = time.monotonic()
                     one.tell(account, is_over=account.record.is_finished)
                     if one.is_over:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.encoders import jsonable_encoder
+from pydantic import BaseModel
 
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import models
@@ -18,20 +18,20 @@ from lifebuoy.api.reaching import Instance, Reached, name_of
 from lifebuoy.api.state import Server
 from lifebuoy.model import InstanceState
 from lifebuoy.operations import listing, shapes
-from lifebuoy.operations.status import details
+from lifebuoy.operations.status import details_of
 from lifebuoy.policy import verdicts
 
 router = APIRouter(tags=["instances"])
 
 
-@router.get("/hosts", **needs(Permission.READ))
-def list_hosts(server: Server, who: Who) -> models.Hosts:
+@router.get("/hosts", **needs(Permission.READ), response_model=models.Hosts)
+def list_hosts(server: Server, who: Who) -> Response:
     """All hosts: whether each answers, and how many instances of it the caller sees."""
     listed = server.overview.listed(who.instances)
-    return models.Hosts.model_validate({"hosts": shapes.hosts(listed)})
+    return written(models.Hosts.model_validate({"hosts": shapes.hosts(listed)}))
 
 
-@router.get("/instances", **needs(Permission.READ))
+@router.get("/instances", **needs(Permission.READ), response_model=models.Instances)
 def list_instances(
     server: Server,
     who: Who,
@@ -52,7 +52,7 @@ def list_instances(
     cursor: Annotated[
         str, Query(max_length=2000, description="The `next` of the page before.")
     ] = "",
-) -> models.Instances:
+) -> Response:
     """The instances of all hosts that the caller may see, from memory. A host that does not answer
     is told of in `hosts`, and its instances are not in the list."""
     order, descending = listing.order_of(sort)
@@ -66,14 +66,13 @@ def list_instances(
         cursor=cursor,
     )
     page, listed = server.overview.page(query, who.instances)
-    return models.Instances.model_validate(
-        {
-            "instances": [shapes.summary(name, found) for name, found in page.rows],
-            "total": page.total,
-            "next": page.next,
-            "hosts": shapes.hosts(listed),
-        }
-    )
+    shape = {
+        "instances": [shapes.summary(name, found) for name, found in page.rows],
+        "total": page.total,
+        "next": page.next,
+        "hosts": shapes.hosts(listed),
+    }
+    return written(models.Instances.model_validate(shape))
 
 
 _SHOWS: Final[dict[str, Any]] = needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
@@ -86,32 +85,33 @@ _SHOWS["responses"] |= {
 
 @router.get("/instances/{host}/{uuid}", **_SHOWS, response_model=models.Instance)
 def show_instance(
-    instance: Instance,
-    response: Response,
-    if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
-) -> Any:
+    instance: Instance, if_none_match: Annotated[str | None, Header(max_length=2000)] = None
+) -> Response:
     """All about an instance, and which actions its state allows now. With `If-None-Match` and the
     `ETag` of an earlier answer: 304 if nothing has changed."""
-    found = models.Instance.model_validate(shape_of(instance))
-    tag = f'"{hashlib.sha256(found.model_dump_json().encode()).hexdigest()[:32]}"'
+    found = written(models.Instance.model_validate(shape_of(instance), from_attributes=True))
+    tag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
     if if_none_match is not None and tag in {one.strip() for one in if_none_match.split(",")}:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-    response.headers["ETag"] = tag
+    found.headers["ETag"] = tag
     return found
 
 
+def written(found: BaseModel) -> Response:
+    """An answer that is valid already: the framework would look at each part of it once more."""
+    return Response(found.model_dump_json(), media_type="application/json")
+
+
 def shape_of(instance: Reached) -> dict[str, Any]:
-    """The instance as docs/schema/instance.json has it, and what may be done with it."""
-    found = details(instance.context.host, instance.uuid)
+    """The instance as docs/schema/instance.json has it, and what may be done with it; dataclasses
+    and enumerations within."""
+    found = details_of(instance.context.host, instance.domain)
     summary = found.summary
-    shape: dict[str, Any] = jsonable_encoder(
-        {
-            "host": name_of(instance.host),
-            **shapes.instance(found),
-            "actions": [
-                {**asdict(one), "allowed": one.is_allowed}
-                for one in verdicts(summary.state, summary.name)
-            ],
-        }
-    )
-    return shape
+    return {
+        "host": name_of(instance.host),
+        **shapes.instance(found),
+        "actions": [
+            {**asdict(one), "allowed": one.is_allowed}
+            for one in verdicts(summary.state, summary.name)
+        ],
+    }

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.encoders import jsonable_encoder
 from fastapi.responses import StreamingResponse
 
 from lifebuoy.accounts.model import Permission
@@ -90,12 +89,8 @@ async def watch_operation(server: Server, found: Operation) -> StreamingResponse
     it as JSON, until it has ended: then comes `end`."""
 
     async def stream() -> AsyncIterator[str]:
-        async for account in server.hub.watch(found.record.id):
-            yield (
-                ": still here\n\n"
-                if account is None
-                else event("operation", tell(account).model_dump_json())
-            )
+        async for news in server.hub.watch(found.record.id):
+            yield STILL_HERE if news is None else news.text("operation", _told)
         yield event("end", "{}")
 
     return StreamingResponse(stream(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
@@ -107,6 +102,10 @@ def event(name: str, data: str) -> str:
     return f"event: {name}\n{lines}\n"
 
 
+def _told(found: Account) -> str:
+    return event("operation", tell(found).model_dump_json())
+
+
 def tell(found: Account) -> models.Operation:
     """An operation with its steps, as it is told."""
-    return models.Operation.model_validate(jsonable_encoder(shapes.account(found)))
+    return models.Operation.model_validate(shapes.account(found), from_attributes=True)

@@ -12,6 +12,7 @@ from fastapi import Depends, Path
 from lifebuoy.api.authorisation import Who
 from lifebuoy.api.state import Server
 from lifebuoy.errors import InstanceNotFound, NotFound, OperationNotFound
+from lifebuoy.hypervisor import Domain
 from lifebuoy.operations import history
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
@@ -47,6 +48,7 @@ class Reached:
     context: Context
     host: str
     uuid: str
+    domain: Domain
 
 
 def reached(server: Server, who: Who, host: HostPath, uuid: UuidPath) -> Reached:
@@ -57,10 +59,10 @@ def reached(server: Server, who: Who, host: HostPath, uuid: UuidPath) -> Reached
         HostSilent, CannotConnect: its host cannot be reached.
     """
     try:
+        server.overview.require_answering(name_of(host))
         context = server.hosts.context(name_of(host))
         if who.sees(daemon_of(context.host), uuid):
-            own(context, uuid)
-            return Reached(context, host, uuid)
+            return Reached(context, host, uuid, own(context, uuid))
     except (NotFound, InstanceNotFound):
         pass  # said as to one who may not know of it
     raise InstanceNotFound("there is no such instance", hint="see the list of instances")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import uvicorn
+from anyio import to_thread
 from starlette.types import ASGIApp
 
 from lifebuoy.api.events import Hub
@@ -24,6 +26,9 @@ from lifebuoy.settings.listening import Listen
 _LAST_ANSWERS_S: Final = 10
 _BACKLOG: Final = 512
 _MESSAGE_MAX: Final = 256 * 1024
+_THREADS: Final = 120
+#: Who watches holds one; more than the 1,024 that a process may have open where nobody says more.
+_DESCRIPTORS: Final = 16_384
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 
@@ -44,6 +49,7 @@ def run(
     Raises:
         HostTrouble: it cannot listen there.
     """
+    _allow_descriptors()
     with _listening(where) as sock:
         port = sock.getsockname()[1]
         serving = Serving(
@@ -73,11 +79,20 @@ def run(
 
 
 class _Server(uvicorn.Server):
-    """Says when it is told to stop: what streams must end before the last answers are awaited."""
+    """Says when it is told to stop: what streams must end before the last answers are awaited.
+
+    It has threads enough that requests to a host that hangs do not take them all until that is
+    known.
+    """
 
     def __init__(self, config: uvicorn.Config, stopping: threading.Event) -> None:
         super().__init__(config)
         self._stopping = stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """In its event loop, before connections are taken."""
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Told to stop by a signal."""
@@ -91,6 +106,14 @@ def names(where: Listen, origin: str) -> frozenset[str] | None:
         return None
     own = {where.host, "localhost", "127.0.0.1", "::1", urlsplit(origin).hostname or ""}
     return frozenset(name.lower() for name in own - _EVERYWHERE if name)
+
+
+def _allow_descriptors() -> None:
+    """Have as many open files as we are allowed to allow ourselves, within reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listening(where: Listen) -> socket.socket:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -65,9 +67,13 @@ def add(
     made_up = ask.generate_password() if generate_password else None
     password = _password(made_up, from_stdin=password_stdin)
     session = of(context)
-    made = registry.add(
-        durable.database(session), name, given, password, by=durable.who(os.environ)
-    )
+    if server := session.server:
+        body = {"name": name, "role": given, "password": password}
+        made = _tables().account(server.link.send("POST", "/accounts", body))
+    else:
+        made = registry.add(
+            durable.database(session), name, given, password, by=durable.who(os.environ)
+        )
     if json:
         told = {"password": made_up} if made_up else {}
         output.print_json({"account": _facts(made, ())} | told)
@@ -83,7 +89,11 @@ def list_(context: typer.Context, json: options.Json = False) -> None:
     """List the accounts with their roles, and the instances that owners were given."""
     from lifebuoy.accounts import registry
 
-    found = registry.every(durable.database(of(context)))
+    session = of(context)
+    if server := session.server:
+        found = _tables().accounts(server)
+    else:
+        found = registry.every(durable.database(session))
     if json:
         output.print_json({"accounts": [_facts(account, given) for account, given in found]})
     elif not found:
@@ -100,7 +110,11 @@ def remove(context: typer.Context, name: Name, json: options.Json = False) -> No
     """Remove an account with its sessions and API keys. What it did stays on record."""
     from lifebuoy.accounts import registry
 
-    registry.remove(durable.database(of(context)), name, by=durable.who(os.environ))
+    session = of(context)
+    if server := session.server:
+        server.link.send("DELETE", f"/accounts/{_quoted(name)}")
+    else:
+        registry.remove(durable.database(session), name, by=durable.who(os.environ))
     _done(name, "removed", f"Account '{name}' is removed.", as_json=json)
 
 
@@ -117,8 +131,13 @@ def password(
 
     made_up = ask.generate_password() if generate_password else None
     chosen = _password(made_up, from_stdin=password_stdin)
-    database = durable.database(of(context))
-    registry.set_password(database, name, chosen, by=durable.who(os.environ))
+    session = of(context)
+    if server := session.server:
+        path = f"/accounts/{_quoted(name)}/password"
+        server.link.send("PUT", path, {"password": chosen})
+    else:
+        database = durable.database(session)
+        registry.set_password(database, name, chosen, by=durable.who(os.environ))
     told = {"password": made_up} if made_up else {}
     _done(name, "password", f"The password of '{name}' is another now.", as_json=json, **told)
     if not json:
@@ -133,6 +152,11 @@ def grant(
     from lifebuoy.accounts import registry
 
     session = of(context)
+    if server := session.server:
+        found = session.there(server, instance)
+        server.link.send("PUT", f"/accounts/{_quoted(name)}{found.path}")
+        _done(name, "grant", f"'{found.name}' is given to '{name}'.", as_json=json)
+        return
     given = _given(session, instance)
     registry.grant(durable.database(session), name, given, by=durable.who(os.environ))
     _done(name, "grant", f"'{given.name}' is given to '{name}'.", as_json=json)
@@ -146,6 +170,13 @@ def revoke(
     from lifebuoy.accounts import registry
 
     session = of(context)
+    if server := session.server:
+        found = session.there(server, instance)
+        if not any(one.instance == found.uuid for one in _tables().given_of(server, name)):
+            raise registry.not_given(name, instance)
+        server.link.send("DELETE", f"/accounts/{_quoted(name)}{found.path}")
+        _done(name, "revoke", f"'{found.name}' is taken from '{name}'.", as_json=json)
+        return
     database, by = durable.database(session), durable.who(os.environ)
     for given in registry.grants_of(database, name):
         if instance in {given.instance, given.name, f"{given.host}/{given.name}"}:
@@ -161,6 +192,18 @@ def _given(session: Session, ref: str) -> Grant:
     with session.instance(ref) as (found, name):
         domain = found.host.domain(name)
         return Grant(daemon_of(found.host), domain.uuid, found.host.name, domain.name)
+
+
+def _tables() -> ModuleType:
+    """What a server tells of; loaded where one is asked."""
+    from lifebuoy.client import tables
+
+    return tables
+
+
+def _quoted(name: str) -> str:
+    """A name as a part of an address."""
+    return quote(name, safe="")
 
 
 def _role(word: str) -> Role:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -50,8 +51,16 @@ def add(
     from lifebuoy.accounts.model import scopes_of
 
     scopes = scopes_of(scope or ["read"])
-    database = durable.database(of(context))
-    made, secret = keys.add(database, account, label, scopes, days, by=durable.who(os.environ))
+    session = of(context)
+    if server := session.server:
+        from lifebuoy.client import tables
+
+        body = {"label": label, "scopes": sorted(scopes), "days": days}
+        told = server.link.send("POST", f"/accounts/{quote(account, safe='')}/keys", body)
+        made, secret = tables.api_key(told["api_key"]), told["key"]
+    else:
+        database = durable.database(session)
+        made, secret = keys.add(database, account, label, scopes, days, by=durable.who(os.environ))
     if json:
         output.print_json({"api_key": asdict(made), "key": secret})
         return
@@ -71,7 +80,13 @@ def list_(context: typer.Context, json: options.Json = False) -> None:
     """List the API keys; not the keys themselves, which are not kept."""
     from lifebuoy.accounts import keys
 
-    found = keys.every(durable.database(of(context)))
+    session = of(context)
+    if server := session.server:
+        from lifebuoy.client import tables
+
+        found = tables.api_keys(server)
+    else:
+        found = keys.every(durable.database(session))
     if json:
         output.print_json({"api_keys": [asdict(one) for one in found]})
     elif not found:
@@ -97,7 +112,13 @@ def remove(
     """Make an API key worthless at once."""
     from lifebuoy.accounts import keys
 
-    keys.remove(durable.database(of(context)), id_, by=durable.who(os.environ))
+    session = of(context)
+    if server := session.server:
+        from lifebuoy.client import tables
+
+        tables.remove_api_key(server, id_)
+    else:
+        keys.remove(durable.database(session), id_, by=durable.who(os.environ))
     if json:
         output.print_json({"api_key": {"id": id_}})
     else:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lifebuoy.cli import columns, durable, options, output
 from lifebuoy.cli.session import of
+
+if TYPE_CHECKING:
+    from lifebuoy.store.audit import Entry
 
 
 def register(app: typer.Typer) -> None:
@@ -46,22 +50,30 @@ def audit(
     session = of(context)
     begin = time_of(since)
     instance = session.plain(name) if name else None
+    if server := session.server:
+        from lifebuoy.client import tables
+
+        _print(tables.audit(server, begin, instance or ""), as_json=json)
+        return
     with durable.database(session).reading() as connection:
-        entries = log.entries(connection, since=begin, instance=instance)
-        if json:
-            for entry in entries:
-                sys.stdout.write(output.json_line(entry))
-            return
-        columns.show(
-            ("TIME", "WHO", "EVENT", "OPERATION", "HOST", "INSTANCE", "OUTCOME", "DETAIL"),
-            [
-                (
-                    *(entry.time[:19] + "Z", entry.who, entry.event),
-                    f"{entry.kind} {entry.operation}".strip(),
-                    *(entry.host, entry.name),
-                    " ".join(word for word in (entry.outcome, entry.code) if word),
-                    entry.detail,
-                )
-                for entry in entries
-            ],
-        )
+        _print(log.entries(connection, since=begin, instance=instance), as_json=json)
+
+
+def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
+    if as_json:
+        for entry in entries:
+            sys.stdout.write(output.json_line(entry))
+        return
+    columns.show(
+        ("TIME", "WHO", "EVENT", "OPERATION", "HOST", "INSTANCE", "OUTCOME", "DETAIL"),
+        [
+            (
+                *(entry.time[:19] + "Z", entry.who, entry.event),
+                f"{entry.kind} {entry.operation}".strip(),
+                *(entry.host, entry.name),
+                " ".join(word for word in (entry.outcome, entry.code) if word),
+                entry.detail,
+            )
+            for entry in entries
+        ],
+    )

@@ -57,8 +57,14 @@ def list_(
 
 def show(context: typer.Context, id: PointId, json: options.Json = False) -> None:
     """Show a backup point: what it is made of, and what it depends on."""
-    with at_point(of(context), id) as (found, _, point):
-        details = backup_list.details(found.host, point.id)
+    session = of(context)
+    if server := session.server:
+        from lifebuoy.client import backups as there
+
+        details = there.details(server, there.find(server, id))
+    else:
+        with at_point(session, id) as (found, _, point):
+            details = backup_list.details(found.host, point.id)
     summary = details.summary
     if json:
         output.print_json(shapes.backup_point(details))
@@ -86,6 +92,12 @@ def show(context: typer.Context, id: PointId, json: options.Json = False) -> Non
 
 
 def _asked(session: Session, name: str) -> Backups:
+    if server := session.server:
+        from lifebuoy.client import backups as there
+
+        if not name:
+            return there.listed(server)
+        return there.of_instance(server, session.there(server, name, looking=True))
     if not name:
         return listing.of_hosts(session, backup_list.listing)
     with session.look(name) as (found, plain):

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import options, output
+from lifebuoy.cli import options, output, there
 from lifebuoy.cli.backup_words import done
 from lifebuoy.cli.durable import on_record
-from lifebuoy.cli.session import of
+from lifebuoy.cli.session import Session, of
 from lifebuoy.errors import BadInput
 from lifebuoy.operations import backup_copy, backup_create
-from lifebuoy.operations.operation import Kind, Operation
+from lifebuoy.operations.operation import JsonObject, Kind, Operation
 
 _EPILOG = """Examples:
 
@@ -75,6 +75,12 @@ def create(
     if pool and not copy:
         raise BadInput("--pool says where copies go", hint="add --copy")
     session = of(context)
+    if server := session.server:
+        at = there.Instance.named(session, server, name, as_json=json)
+        body = {"name": label, "keep": keep, "copy": copy, "pool": pool, "freeze": freeze}
+        if (reached := at.act("backups", body, queue=False)) is not None:
+            _tell(session, at.name, reached, copy=copy, as_json=json)
+        return
     with session.instance(name) as (found, name):
         kind: Kind[Operation]
         if copy:
@@ -85,7 +91,11 @@ def create(
             kind = backup_create.CREATE
         operation = done(session, found, kind, name, asked, silent=json, records=on_record)
         made = operation.result()
-    if json:
+    _tell(session, name, made, copy=copy, as_json=json)
+
+
+def _tell(session: Session, name: str, made: JsonObject, *, copy: bool, as_json: bool) -> None:
+    if as_json:
         word = "copy" if copy else "frozen"
         output.print_json({"instance": name, "action": "create", "kind": word, **made})
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from lifebuoy.hypervisor import Domain, Host
 from lifebuoy.operations import backup_list
 from lifebuoy.operations.context import Context
 
+if TYPE_CHECKING:
+    from lifebuoy.client.server import Server
+
 #: The ids of a host's points, or of those of them that matter.
 Ids = Callable[[Host], Sequence[str]]
 
@@ -28,7 +31,19 @@ def point_ids(context: typer.Context, incomplete: str) -> list[str]:
         incomplete,
         lambda fleet: [id for one in fleet.ask(backup_list.ids) for id in one.value or ()],
         backup_list.ids,
+        _ids_there,
     )
+
+
+def _ids_there(server: Server) -> list[str]:
+    from lifebuoy.client import backups
+
+    return [
+        point.id
+        for one in backups.listed(server)
+        for each in one.instances
+        for point in each.points
+    ]
 
 
 PointId = Annotated[

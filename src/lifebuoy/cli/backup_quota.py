@@ -54,7 +54,9 @@ def quota(
     """
     if (points is not None and points < 0) or (gib is not None and gib < 0):
         raise BadInput("a quota must not be negative")
-    with of(context).instance(name) as (found, name):
+    session = of(context)
+    session.require_here("quotas are kept by the server's machine")
+    with session.instance(name) as (found, name):
         wanted = None if gib is None else int(gib * _GIB)
         if points is None and wanted is None:
             now = allowed(found.host, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifebuoy.backup.book import ChangeKind
-from lifebuoy.cli import ask, columns, durable, options, output
+from lifebuoy.cli import ask, backups_there, columns, durable, options, output, there
 from lifebuoy.cli.backup_point import PointId, at_id, at_point, instance_of
 from lifebuoy.cli.backup_words import done, unfinished_deletion
 from lifebuoy.cli.session import Session, of
@@ -59,15 +60,20 @@ def restore(context: typer.Context, id: PointId, json: options.Json = False) -> 
     before is kept: lifebuoy backup undo brings it back.
     """
     session = of(context)
-    with at_point(session, id) as (found, book, point):
-        domain = instance_of(found, book)
-        name = domain.name
-        asked = asdict(backup_restore.RestoreRequest(point.id))
-        done(session, found, backup_restore.RESTORE, name, asked, silent=json)
+    if server := session.server:
+        at = backups_there.Point.named(session, server, id, as_json=json)
+        at.restore()
+        name, full = at.name, at.id
+    else:
+        with at_point(session, id) as (found, book, point):
+            domain = instance_of(found, book)
+            name, full = domain.name, point.id
+            asked = asdict(backup_restore.RestoreRequest(full))
+            done(session, found, backup_restore.RESTORE, name, asked, silent=json)
     if json:
-        output.print_json({"instance": name, "action": "restore", "id": point.id})
+        output.print_json({"instance": name, "action": "restore", "id": full})
         return
-    output.say(f"'{name}' is as it was at backup point {point.id}.")
+    output.say(f"'{name}' is as it was at backup point {full}.")
     output.note(f"Undo it: {session.command('backup', 'undo', session.address(name))}")
 
 
@@ -78,9 +84,14 @@ def undo(context: typer.Context, name: options.Name, json: options.Json = False)
     this is undone in turn; deleting the point that was gone back to gives it up.
     """
     session = of(context)
-    with session.instance(name) as (found, name):
-        asked = asdict(backup_restore.RestoreRequest())
-        done(session, found, backup_restore.UNDO, name, asked, silent=json)
+    if server := session.server:
+        at = there.Instance.named(session, server, name, as_json=json)
+        at.act("backups/undo", queue=False)
+        name = at.name
+    else:
+        with session.instance(name) as (found, name):
+            asked = asdict(backup_restore.RestoreRequest())
+            done(session, found, backup_restore.UNDO, name, asked, silent=json)
     if json:
         output.print_json({"instance": name, "action": "undo"})
         return
@@ -105,6 +116,15 @@ def delete(
     it was before the first one.
     """
     session = of(context)
+    if server := session.server:
+        at = backups_there.Point.named(session, server, id, as_json=json)
+        if only_show:
+            _show(at.deletion(), at.name, at.id, as_json=json)
+            return
+        if not yes:
+            _require_agreed(at.deletion, at.name, at.id, as_json=json)
+        _tell(session, at.name, "delete", at.delete(later=later), at.id, as_json=json)
+        return
     if not only_show and _go_on(session, id, later, as_json=json):
         return
     try:
@@ -125,10 +145,8 @@ def _delete(
         if only_show:
             _show(plan, name, point.id, as_json=as_json)
             return
-        if ask_first and not as_json and output.interactive():
-            _print(plan)
-            if not ask.agreed(f"Delete backup point {point.id} of '{name}' for good?"):
-                raise typer.Abort
+        if ask_first:
+            _require_agreed(lambda: plan, name, point.id, as_json=as_json)
         asked = asdict(backup_delete.DeleteRequest((point.id,), later))
         try:
             operation = done(session, found, backup_delete.DELETE, name, asked, silent=as_json)
@@ -136,6 +154,15 @@ def _delete(
         except PointNotFound:
             left = 0  # one that was cut off came first, and has deleted it
     _tell(session, name, "delete", left, point.id, as_json=as_json)
+
+
+def _require_agreed(plan: Callable[[], Deletion], name: str, id: str, *, as_json: bool) -> None:
+    """Show what it would do and ask, where there is somebody to be asked."""
+    if as_json or not output.interactive():
+        return
+    _print(plan())
+    if not ask.agreed(f"Delete backup point {id} of '{name}' for good?"):
+        raise typer.Abort
 
 
 def _go_on(session: Session, ref: str, later: bool, *, as_json: bool) -> bool:
@@ -160,12 +187,23 @@ def tidy(
 ) -> None:
     """Go on with merging that was cut off, or was left until the instance is stopped."""
     session = of(context)
+    if server := session.server:
+        at = there.Instance.named(session, server, name, as_json=json)
+        if not backups_there.has_any(at):
+            raise _nothing_to_tidy(at.name)
+        reached = at.act("backups/tidy", {"later": later}, queue=False)
+        _tell(session, at.name, "tidy", int((reached or {}).get("left", 0)), "", as_json=json)
+        return
     with session.instance(name) as (found, name):
         uuid = found.host.domain(name).uuid
         if not backup_list.listing(found.host, uuid):
-            raise Refused(f"'{name}' has no backup points, and nothing is left to be merged")
+            raise _nothing_to_tidy(name)
         left = _tidied(session, found, name, later, silent=json)
     _tell(session, name, "tidy", left, "", as_json=json)
+
+
+def _nothing_to_tidy(name: str) -> Refused:
+    return Refused(f"'{name}' has no backup points, and nothing is left to be merged")
 
 
 def _tidied(session: Session, context: Context, name: str, later: bool, *, silent: bool) -> int:

@@ -24,7 +24,9 @@ def verify(context: typer.Context, id: PointId, json: options.Json = False) -> N
     compared, and qemu-img looks through them where it can be run. A copy is read whole and its
     SHA-256 compared. The exit status is 1 if something is not as it should be.
     """
-    with at_point(of(context), id) as (found, book, point):
+    session = of(context)
+    session.require_here("whole files are read by the server's machine")
+    with at_point(session, id) as (found, book, point):
         name = book.name
         with progress.shown(silent=json) as view:
             result = backup_verify.verify(found.host, point.id, view.upload)

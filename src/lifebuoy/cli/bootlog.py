@@ -36,7 +36,11 @@ def bootlog(
     """
     if lines < 0:
         raise BadInput("--lines must be 0 or greater")
-    with of(context).look(name) as (found, name):
+    session = of(context)
+    session.require_here(
+        "it does not hand out whole logs", f"what they mean: lifebuoy diagnose {name}"
+    )
+    with session.look(name) as (found, name):
         path = serial_log(found.host, name)
         if path is None:
             raise NotFound(f"'{name}' keeps no log of its serial port", hint=_screen(name))

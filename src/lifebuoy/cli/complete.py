@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -12,6 +12,9 @@ from lifebuoy.errors import LifebuoyError
 from lifebuoy.hosts import finding
 from lifebuoy.hosts.fleet import Fleet
 from lifebuoy.hypervisor import Host
+
+if TYPE_CHECKING:
+    from lifebuoy.client.server import Server
 
 #: Nobody waits longer than this for a name to be completed.
 PATIENCE_S: Final = 2.0
@@ -24,6 +27,7 @@ def instance_names(context: typer.Context, incomplete: str) -> list[str]:
         incomplete,
         lambda fleet: finding.names(fleet, PATIENCE_S),
         lambda host: [domain.name for domain in host.domains()],
+        lambda server: server.names(),
     )
 
 
@@ -32,12 +36,16 @@ def offered(
     incomplete: str,
     of_many: Callable[[Fleet], Sequence[str]],
     of_one: Callable[[Host], Sequence[str]],
+    of_server: Callable[[Server], Sequence[str]],
 ) -> list[str]:
-    """What many hosts offer, or the only one, as far as it begins with what was typed."""
+    """What many hosts offer, or the only one, or a server, as far as it begins with what was
+    typed."""
     given = context.find_root().params
-    session = Session(given.get("connect"), given.get("config_file"))
+    session = Session(given.get("connect"), given.get("config_file"), given.get("server"))
     try:
-        if len(session.many) > 1:
+        if server := session.quick_server(PATIENCE_S):
+            every = of_server(server)
+        elif len(session.many) > 1:
             with session.fleet(PATIENCE_S) as fleet:
                 every = of_many(fleet)
         else:

@@ -10,14 +10,13 @@ import threading
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 import typer
 
 from lifebuoy.cli import options, output
 from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput, HostTrouble, TimedOut
-from lifebuoy.hypervisor import SerialConsole
 from lifebuoy.interruption import BackgroundThread
 from lifebuoy.model import Action
 from lifebuoy.operations.status import require_allowed
@@ -44,15 +43,39 @@ def console(
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("a console needs a terminal", hint=f"to read only: lifebuoy bootlog {name}")
-    with of(context).look(name) as (found, name):
-        domain = require_allowed(found.host, name, Action.CONSOLE)
-        with domain.open_serial(force=force) as serial:
-            output.note(f"Connected to '{domain.name}'. Ctrl-] leaves. Press Enter if it is quiet.")
-            ended = _talk(serial)
-    output.note("", "The console was closed by the other side." if ended else "Left the console.")
+    session, why = of(context), ""
+    if server := session.server:
+        from lifebuoy.client.console import serial as open_serial
+
+        there = session.there(server, name, looking=True)
+        with open_serial(server, there, force=force) as line:
+            ended = _connected(there.name, line)
+            why = line.why
+    else:
+        with session.look(name) as (found, name):
+            domain = require_allowed(found.host, name, Action.CONSOLE)
+            with domain.open_serial(force=force) as serial:
+                ended = _connected(domain.name, serial)
+    by_other = "The console was closed by the other side" + (f": {why}." if why else ".")
+    output.note("", by_other if ended else "Left the console.")
 
 
-def _talk(serial: SerialConsole) -> bool:
+class Line(Protocol):
+    """A serial console that is open."""
+
+    def read(self, timeout_s: float, /) -> bytes:
+        """What came; EOFError at the end."""
+
+    def write(self, data: bytes, timeout_s: float) -> None:
+        """Type something."""
+
+
+def _connected(name: str, serial: Line) -> bool:
+    output.note(f"Connected to '{name}'. Ctrl-] leaves. Press Enter if it is quiet.")
+    return _talk(serial)
+
+
+def _talk(serial: Line) -> bool:
     """Pass bytes both ways until the user leaves; True if the other side ended it."""
     over = threading.Event()
     printer = BackgroundThread(_print, serial, over, name="console")
@@ -73,7 +96,7 @@ def _talk(serial: SerialConsole) -> bool:
             printer.join(2 * _POLL_S)
 
 
-def _send(serial: SerialConsole, typed: bytes) -> None:
+def _send(serial: Line, typed: bytes) -> None:
     if not typed:
         return
     try:
@@ -84,7 +107,7 @@ def _send(serial: SerialConsole, typed: bytes) -> None:
         return  # the printer sees it too
 
 
-def _print(serial: SerialConsole, over: threading.Event) -> None:
+def _print(serial: Line, over: threading.Event) -> None:
     while not over.is_set():
         try:
             _write_all(serial.read(_POLL_S))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -33,20 +34,36 @@ def diagnose(context: typer.Context, name: options.Name, json: options.Json = Fa
     `<serial>`. Nothing is changed or stopped, and no key is sent. In rescue mode lifebuoy doctor
     looks at the disks themselves.
     """
-    with of(context).look(name) as (found, name):
-        require_outside(found.host, name)
-        try:
-            diagnosis = look(found.host, name)
-        except NotFound as error:
-            error.hint = error.hint or (
-                f"start it and ask again: lifebuoy start {name}; "
-                f"or enter rescue mode, where the disks are read: lifebuoy doctor {name}"
-            )
-            raise
+    session = of(context)
+    if server := session.server:
+        from lifebuoy.client import doctor
+
+        there = session.there(server, name, looking=True)
+        name = there.typed
+        with _hinting(name):
+            diagnosis = doctor.diagnosis(server, there)
+    else:
+        with session.look(name) as (found, name):
+            require_outside(found.host, name)
+            with _hinting(name):
+                diagnosis = look(found.host, name)
     if json:
         output.print_json(doctor_shapes.diagnosis(name, diagnosis))
     else:
         _show(diagnosis)
+
+
+@contextmanager
+def _hinting(name: str) -> Iterator[None]:
+    """In the block, where there is nothing to read, it is said what to do."""
+    try:
+        yield
+    except NotFound as error:
+        error.hint = error.hint or (
+            f"start it and ask again: lifebuoy start {name}; "
+            f"or enter rescue mode, where the disks are read: lifebuoy doctor {name}"
+        )
+        raise
 
 
 def _show(diagnosis: Diagnosis) -> None:

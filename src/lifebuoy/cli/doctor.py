@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from lifebuoy.doctor.report import Report
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.repair import examine
 from lifebuoy.operations.runner import StepEvent, StepState
+
+if TYPE_CHECKING:
+    from lifebuoy.client.server import Found, Server
 
 Timeout = Annotated[
     float,
@@ -46,8 +50,12 @@ def doctor(
     """
     session = of(context)
     given = ask.passphrase_given(prompt=passphrase, file=passphrase_file)
-    with session.look(name) as (found, name):
-        report = look(found, name, timeout, given, silent=json)
+    if server := session.server:
+        there = session.there(server, name, looking=True)
+        name, report = there.typed, look_there(server, there, timeout, given, silent=json)
+    else:
+        with session.look(name) as (found, name):
+            report = look(found, name, timeout, given, silent=json)
     if json:
         output.print_json({"instance": name, "report": report.as_json()})
     else:
@@ -60,9 +68,22 @@ def look(
     context: Context, name: str, seconds: float, passphrase: bytes = b"", *, silent: bool
 ) -> Report:
     """The report, with the time that it takes shown."""
+    return _shown(lambda: examine(context, name, seconds, passphrase), silent=silent)
+
+
+def look_there(
+    server: Server, found: Found, seconds: float, passphrase: bytes = b"", *, silent: bool
+) -> Report:
+    """The same by a server."""
+    from lifebuoy.client.doctor import self_check
+
+    return _shown(lambda: self_check(server, found, seconds, passphrase), silent=silent)
+
+
+def _shown(examined: Callable[[], Report], *, silent: bool) -> Report:
     with progress.shown(silent=silent) as view:
         view(StepEvent(_DOING, StepState.STARTED))
-        report = examine(context, name, seconds, passphrase)
+        report = examined()
         view(StepEvent(_DOING, StepState.DONE, report.seconds))
     return report
 

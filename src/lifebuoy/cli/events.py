@@ -45,6 +45,9 @@ def events(
     operations on record did is no news. All of it is in the audit log, too.
     """
     session = of(context)
+    session.require_here(
+        "the server watches its hosts itself", "what it saw is in the log: lifebuoy audit"
+    )
     database = durable.database(session)
     wanted = session.plain(name) if name else None
 

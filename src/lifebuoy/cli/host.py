@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -11,11 +11,14 @@ from rich.text import Text
 from lifebuoy.cli import columns, options, output
 from lifebuoy.cli.complete import host_names
 from lifebuoy.cli.session import Session, of
-from lifebuoy.errors import CannotConnect, HostSilent
+from lifebuoy.errors import CannotConnect, HostSilent, NotFound
 from lifebuoy.hosts.fleet import Answer
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.hypervisor import CheckItem
 from lifebuoy.operations.check import check, passed, without_host
+
+if TYPE_CHECKING:
+    from lifebuoy.client.server import Server
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +26,7 @@ app = typer.Typer(
     epilog="Example: $ lifebuoy host add web qemu+ssh://root@web.example/system",
 )
 
+_SETTINGS: Final = "the settings are those of this machine"
 #: KVM is tried with a small guest, which may take its time.
 _CHECK_S: Final = 120.0
 _VERDICTS = {True: ("ok", "green"), False: ("FAULT", "bold red"), None: ("note", "yellow")}
@@ -71,6 +75,7 @@ def add(
     It is not connected to: for that, lifebuoy host check NAME. A URI with a password is refused.
     """
     session = of(context)
+    session.require_here(_SETTINGS)
     place = Place(require_name(name), require_uri(uri), pool)
     from lifebuoy.settings.editing import add_host  # the TOML writer: only where it is needed
 
@@ -86,7 +91,13 @@ def add(
 @app.command("list", epilog="Example:\n\n$ lifebuoy host list")
 def list_(context: typer.Context, json: options.Json = False) -> None:
     """List the hosts as they are configured; none of them is asked."""
-    hosts = of(context).settings.hosts
+    session = of(context)
+    if server := session.server:
+        from lifebuoy.client import tables
+
+        hosts = tuple(place for place in tables.places(server) if place.name)
+    else:
+        hosts = session.settings.hosts
     if json:
         output.print_json({"hosts": hosts})
     elif not hosts:
@@ -101,7 +112,9 @@ def remove(context: typer.Context, name: HostName, json: options.Json = False) -
     """Forget a host. Nothing on it is touched; what is in rescue mode there stays so."""
     from lifebuoy.settings.editing import remove_host
 
-    remove_host(of(context).config_path, name)
+    session = of(context)
+    session.require_here(_SETTINGS)
+    remove_host(session.config_path, name)
     if json:
         output.print_json({"host": {"name": name}})
     else:
@@ -122,7 +135,9 @@ def check_(context: typer.Context, name: AnyHostName = None, json: options.Json 
     FAULT stands in the way. Each says what to do.
     """
     session = of(context)
-    if name is None and not session.many:
+    if server := session.server:
+        _check_there(server, name or session.connect_flag, json)
+    elif name is None and not session.many:
         _check_one(session, json)
     else:
         _check_many(session, [name] if name else None, json)
@@ -134,6 +149,10 @@ def _check_one(session: Session, json: bool) -> None:
             items = check(found)
     except CannotConnect as error:
         items = without_host(error, session.catalogue())
+    _tell_one(items, json)
+
+
+def _tell_one(items: list[CheckItem], json: bool) -> None:
     if json:
         output.print_json({"ok": passed(items), "items": items, "hosts": []})
     else:
@@ -145,7 +164,24 @@ def _check_one(session: Session, json: bool) -> None:
 def _check_many(session: Session, names: list[str] | None, json: bool) -> None:
     with session.fleet() as fleet:
         answers = fleet.ask(lambda host: check(session.context_of(host)), _CHECK_S, names)
-    found = {answer.place: answer.value or _no_answer(answer) for answer in answers}
+    _tell_many({answer.place: answer.value or _no_answer(answer) for answer in answers}, json)
+
+
+def _check_there(server: Server, name: str | None, json: bool) -> None:
+    """The hosts of a server, one after the other."""
+    from lifebuoy.client import tables
+
+    places = [place for place in tables.places(server) if name in {None, place.name}]
+    if not places:
+        raise NotFound(f"the server has no host '{name}'", hint="lifebuoy host list")
+    found = {place: tables.check(server, place) for place in places}
+    if len(places) == 1 and not places[0].name:
+        _tell_one(found[places[0]], json)
+    else:
+        _tell_many(found, json)
+
+
+def _tell_many(found: dict[Place, list[CheckItem]], json: bool) -> None:
     if json:
         hosts = [
             {"name": place.name, "uri": place.uri, "ok": passed(items), "items": items}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import Annotated, Final
+from urllib.parse import quote
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -16,6 +18,10 @@ from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput
 from lifebuoy.image import BuildProgress, Catalogue, Image
 from lifebuoy.operations import images, shapes
+
+_ON_SERVER: Final = (
+    "on the server's machine: lifebuoy image ...; to use this machine's images: --server ''"
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,7 +36,9 @@ def build(context: typer.Context, json: options.Json = False) -> None:
 
     It replaces the one before only when it is whole; Ctrl-C leaves nothing half-made.
     """
-    catalogue = of(context).catalogue()
+    session = of(context)
+    session.require_here("an image is built on the machine that keeps it", _ON_SERVER)
+    catalogue = session.catalogue()
     began = time.monotonic()
     image = _build_quietly(catalogue) if json else _build_shown(catalogue)
     if json:
@@ -43,7 +51,8 @@ def build(context: typer.Context, json: options.Json = False) -> None:
 @app.command("list", epilog="Example:\n\n$ lifebuoy image list")
 def list_(context: typer.Context, json: options.Json = False) -> None:
     """List the rescue images; the default one is marked."""
-    found = of(context).catalogue().list()
+    session = of(context)
+    found = _tables().images(server) if (server := session.server) else session.catalogue().list()
     if json:
         output.print_json({"images": [shapes.image(image) for image in found]})
     elif not found:
@@ -77,10 +86,10 @@ def add(
     """
     if min_memory <= 0:
         raise BadInput("--min-memory must be greater than 0")
-    found = (
-        of(context)
-        .catalogue()
-        .add(file, image_id=image_id, name=name, sha256=sha256, min_memory_mib=min_memory)
+    session = of(context)
+    session.require_here("an image is added on the machine that keeps it", _ON_SERVER)
+    found = session.catalogue().add(
+        file, image_id=image_id, name=name, sha256=sha256, min_memory_mib=min_memory
     )
     _tell(found, f"Added '{found.id}', sha256 {found.sha256}.", json)
 
@@ -100,7 +109,11 @@ def verify(
     json: options.Json = False,
 ) -> None:
     """Read an image whole and compare it with the SHA-256 noted when it was made or added."""
-    found = of(context).catalogue().verify(image_id)
+    session = of(context)
+    if server := session.server:
+        found = _tables().verify_image(server, image_id)
+    else:
+        found = session.catalogue().verify(image_id)
     _tell(found, f"'{found.id}' is whole, sha256 {found.sha256}.", json)
 
 
@@ -122,6 +135,7 @@ def remove(
 ) -> None:
     """Forget an image and delete its file here; or, with --host, its copy on the host."""
     session = of(context)
+    session.require_here("an image is removed on the machine that keeps it", _ON_SERVER)
     found = session.catalogue().get(image_id)
     if host:
         with session.context() as connected:
@@ -135,8 +149,20 @@ def remove(
 @app.command("default", epilog="Example:\n\n$ lifebuoy image default centos7")
 def default(context: typer.Context, image_id: options.ImageId, json: options.Json = False) -> None:
     """Choose the image that is used when none is named."""
-    found = of(context).catalogue().set_default(image_id)
+    session = of(context)
+    if server := session.server:
+        path = f"/images/{quote(image_id, safe='')}/default"
+        found = _tables().image(server.link.send("PUT", path))
+    else:
+        found = session.catalogue().set_default(image_id)
     _tell(found, f"'{found.id}' is the default image.", json)
+
+
+def _tables() -> ModuleType:
+    """What a server tells of; loaded where one is asked."""
+    from lifebuoy.client import tables
+
+    return tables
 
 
 def _tell(image: Image, words: str, json: bool) -> None:

@@ -9,16 +9,26 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from lifebuoy.cli import ask, boot_chain, durable, options, output, progress, repair_sources
+from lifebuoy.cli import (
+    ask,
+    boot_chain,
+    durable,
+    options,
+    output,
+    progress,
+    repair_sources,
+    repair_there,
+)
 from lifebuoy.cli.backup_words import done
 from lifebuoy.cli.doctor import Timeout, look
 from lifebuoy.cli.operations import queued, tell_waiting
 from lifebuoy.cli.session import Session, of
-from lifebuoy.doctor.report import Report
+from lifebuoy.doctor.report import Plan, Report
 from lifebuoy.errors import BadInput
 from lifebuoy.operations import doctor_shapes
 from lifebuoy.operations import repair as operation
 from lifebuoy.operations.context import Context
+from lifebuoy.operations.operation import JsonObject
 from lifebuoy.operations.repair import Repaired, RepairRequest, Secret, UndoRequest
 from lifebuoy.operations.supplying import NOTHING, Brought
 from lifebuoy.rescue import packages
@@ -110,6 +120,19 @@ def repair(
     brought = Brought.of(supply) if supply else NOTHING
     request = RepairRequest(_ids(only or []), timeout, 2 * timeout, brought, offline, encrypted)
     secret = Secret(ask.passphrase_given(prompt=passphrase, file=passphrase_file))
+    if server := session.server:
+        if supply:
+            session.require_here("packages are brought to the host by the process that repairs")
+        at = repair_there.Repairs.named(session, server, name, request, secret, as_json=json)
+        if undo:
+            _tell_undone(at.name, at.undo(queue=queue), as_json=json)
+        elif only_show:
+            _tell_plan(at.name, *at.plan(), request, None, as_json=json)
+        elif (
+            queue or yes or json or not output.interactive() or _agreed(at.look(), at.name, request)
+        ):
+            _tell(session, at.name, at.repair(queue=queue), request, as_json=json)
+        return
     with session.instance(name) as (found, name):
         if supply:
             operation.require_packages(found, name, brought)
@@ -122,7 +145,12 @@ def repair(
             _hand_over(session, found, name, request, as_json=json)
         elif queue:
             queued(session, found, operation.REPAIR, name, operation.packed(request), as_json=json)
-        elif yes or json or not output.interactive() or _agreed(found, name, request, secret):
+        elif (
+            yes
+            or json
+            or not output.interactive()
+            or _agreed(_looked(found, name, request, secret), name, request)
+        ):
             _repair(session, found, name, request, secret, as_json=json)
 
 
@@ -152,9 +180,12 @@ def _hand_over(
         tell_waiting(session, opened.account(left), as_json=as_json)
 
 
-def _agreed(context: Context, name: str, request: RepairRequest, secret: Secret) -> bool:
+def _looked(context: Context, name: str, request: RepairRequest, secret: Secret) -> Report:
+    return look(context, name, request.examine_s, secret.passphrase, silent=False)
+
+
+def _agreed(report: Report, name: str, request: RepairRequest) -> bool:
     """Show what would be mended, and ask; False where there is nothing."""
-    report = look(context, name, request.examine_s, secret.passphrase, silent=False)
     todo = operation.chosen(report, request.only)
     output.note(boot_chain.verdict(report))
     if not todo:
@@ -191,6 +222,20 @@ def _repair(
     reached = done(
         session, context, operation.REPAIR, name, asked, silent=as_json, secret=known
     ).outcome()
+    _tell(session, name, reached, request, as_json=as_json)
+
+
+def _tell(
+    session: Session,
+    name: str,
+    reached: Repaired | None,
+    request: RepairRequest,
+    *,
+    as_json: bool,
+) -> None:
+    """What was reached; None where it was only asked for, which is told already."""
+    if reached is None:
+        return
     if as_json:
         output.print_json(doctor_shapes.repaired(name, reached))
     else:
@@ -231,6 +276,19 @@ def _show_plan(
     todo = operation.chosen(report, request.only)
     ids = [one.id for one in todo]
     plan = operation.preview(context, name, ids, request, secret.passphrase)
+    _tell_plan(name, report, plan, request, supply, as_json=as_json)
+
+
+def _tell_plan(
+    name: str,
+    report: Report,
+    plan: Plan,
+    request: RepairRequest,
+    supply: Supply | None,
+    *,
+    as_json: bool,
+) -> None:
+    todo = operation.chosen(report, request.only)
     if as_json:
         packages = [repair_sources.as_facts(one, supply) for one in plan.packages]
         output.print_json(doctor_shapes.preview(name, todo, plan.difference, packages))
@@ -260,7 +318,14 @@ def _undo(
         return
     known = secret if request.encrypted else None
     undone = done(session, context, operation.UNDO, name, asked, silent=as_json, secret=known)
-    run = undone.result()["run"]
+    _tell_undone(name, undone.result(), as_json=as_json)
+
+
+def _tell_undone(name: str, result: JsonObject | None, *, as_json: bool) -> None:
+    """What was taken back; None where it was only asked for, which is told already."""
+    if result is None:
+        return
+    run = result["run"]
     if as_json:
         output.print_json({"instance": name, "action": "undo", "run": run})
         return

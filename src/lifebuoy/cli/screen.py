@@ -45,7 +45,13 @@ def vnc(
 
     The screen works without any network in the guest: it is the way in when SSH is not.
     """
-    with of(context).look(name) as (found, name):
+    session = of(context)
+    if server := session.server:
+        there = session.there(server, name, looking=True)
+        session.require_here(
+            "a screen is shown in a browser there", hint=f"open {server.url}{there.path}"
+        )
+    with session.look(name) as (found, name):
         domain = require_allowed(found.host, name, Action.CONSOLE)
         screens = [_screen(found.host, domain, graphics) for graphics in domain.graphics()]
     if not screens:
@@ -75,8 +81,13 @@ def screenshot(
     """Save what an instance's screen shows now, as PNG."""
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise BadInput(f"cannot write {file}", hint="give the name of a file in a folder there is")
-    with of(context).look(name) as (found, name):
-        picture = require_allowed(found.host, name, Action.CONSOLE).screenshot_png()
+    session = of(context)
+    if server := session.server:
+        there = session.there(server, name, looking=True)
+        name, picture = there.typed, server.link.bytes_of(f"{there.path}/screenshot")
+    else:
+        with session.look(name) as (found, name):
+            picture = require_allowed(found.host, name, Action.CONSOLE).screenshot_png()
     _write(file, picture)
     if json:
         output.print_json({"instance": name, "file": file, "size_bytes": len(picture)})

@@ -69,6 +69,7 @@ def serve(
     from lifebuoy.settings.listening import listen_of
 
     session = of(context)
+    session.require_here("a server is started on its own machine", "--server '' or unset it")
     where = listen_of(listen or session.settings.server.listen)
     log.set_up_service()
     hosts = Hosts(session, [], lambda subject, event: _log.info("host", host=subject, state=event))

@@ -90,15 +90,26 @@ class Session:
         Raises:
             NotSignedIn, BadInput: there is no key to ask it with, or none that is kept safely.
         """
-        client = self.settings.client
-        if not client.url:
+        if not self.settings.client.url:
             return None
+        from lifebuoy.client.link import ANSWER_S, PATIENCE_S
+
+        return self._asked(ANSWER_S, PATIENCE_S)
+
+    def quick_server(self, seconds: float) -> Server | None:
+        """The same for somebody who waits for so long at most."""
+        return self._asked(seconds, 0.0) if self.settings.client.url else None
+
+    def _asked(self, answer_s: float, patience_s: float) -> Server:
         from lifebuoy.client.key import api_key
         from lifebuoy.client.link import Link
         from lifebuoy.client.server import Server
 
+        client = self.settings.client
         key = api_key(os.environ, client.key_file or self.config_path.parent / _KEY_FILE)
-        link = Link(client.url, key, client.ca_file, _told)
+        link = Link(
+            client.url, key, client.ca_file, _told, answer_s=answer_s, patience_s=patience_s
+        )
         return Server(link, self.connect_flag or "")
 
     def there(self, server: Server, ref: str, *, looking: bool = False) -> Found:
@@ -106,8 +117,12 @@ class Session:
         found = server.find(ref, looking=looking)
         if looking and found.silent:
             _tell_silent(found.silent, found.host)
-        self._chosen = found.chosen
+        self.choose(found.chosen)
         return found
+
+    def choose(self, host: str) -> None:
+        """Address what this run works on by its host, too, from now on; empty: there is one."""
+        self._chosen = host
 
     def require_here(self, why: str = "", hint: str = "") -> None:
         """Pass if no server is asked: for what only this process can do.

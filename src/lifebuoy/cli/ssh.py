@@ -17,7 +17,7 @@ from lifebuoy.cli import options
 from lifebuoy.cli.session import of
 from lifebuoy.errors import HostTrouble, MissingTool, NotAllowed, Refused
 from lifebuoy.hypervisor import Host
-from lifebuoy.model import InstanceState, Stay
+from lifebuoy.model import InstanceState
 from lifebuoy.rescue import access as ways
 from lifebuoy.rescue import record
 from lifebuoy.rescue.access import Access
@@ -55,18 +55,26 @@ def ssh(
             "ssh is not on this machine",
             hint="Debian, Ubuntu: openssh-client; Fedora: openssh-clients",
         )
-    with of(context).look(name) as (found, name):
-        stay, access = _find(found.host, name)
+    session = of(context)
+    if server := session.server:
+        there = session.there(server, name, looking=True)
+        status = server.rescue(there)
+        stay_id, access = status.session, status.access
+        _require_host_key(there.name, access.host_key)
+        _require_reachable(there.name, access)
+    else:
+        with session.look(name) as (found, name):
+            stay_id, access = _find(found.host, name)
     with tempfile.TemporaryDirectory(prefix="lifebuoy-") as folder:
-        words = command_line(stay, access, Path(folder), command or [])
+        words = command_line(stay_id, access, Path(folder), command or [])
         with _signals_left_to_ssh():
-            status = subprocess.run(words, check=False).returncode
-    raise typer.Exit(status if status >= 0 else 128 - status)
+            ended = subprocess.run(words, check=False).returncode
+    raise typer.Exit(ended if ended >= 0 else 128 - ended)
 
 
-def command_line(stay: Stay, access: Access, folder: Path, command: list[str]) -> list[str]:
-    """The ssh command; its known_hosts is written into ``folder``."""
-    alias = f"lifebuoy-{stay.session}"
+def command_line(stay_id: str, access: Access, folder: Path, command: list[str]) -> list[str]:
+    """The ssh command into that stay; its known_hosts is written into ``folder``."""
+    alias = f"lifebuoy-{stay_id}"
     known = folder / "known_hosts"
     known.write_text(f"{alias} {access.host_key}\n")
     options_ = {
@@ -87,7 +95,8 @@ def command_line(stay: Stay, access: Access, folder: Path, command: list[str]) -
     return [*words, "-p", str(access.ssh_port), f"{access.user}@{access.ssh_host}", *command]
 
 
-def _find(host: Host, name: str) -> tuple[Stay, Access]:
+def _find(host: Host, name: str) -> tuple[str, Access]:
+    """The stay's id, and the way in."""
     domain = host.domain(name)
     stay = record.read(domain)
     state = record.state_of(domain, stay)
@@ -96,25 +105,33 @@ def _find(host: Host, name: str) -> tuple[Stay, Access]:
             f"'{domain.name}' is {state}: this goes into the rescue system only",
             hint=f"lifebuoy rescue enter {domain.name}",
         )
-    if not stay.host_key:
+    _require_host_key(domain.name, stay.host_key)
+    access = ways.find(host, domain, stay.host_key, open_way=True)
+    _require_reachable(domain.name, access)
+    return stay.session, access
+
+
+def _require_host_key(name: str, host_key: str) -> None:
+    if not host_key:
         raise Refused(
-            f"no host key is known of the rescue system of '{domain.name}'",
+            f"no host key is known of the rescue system of '{name}'",
             hint="log in on its screen: lifebuoy vnc, or its serial console: lifebuoy console",
         )
-    access = ways.find(host, domain, stay.host_key, open_way=True)
+
+
+def _require_reachable(name: str, access: Access) -> None:
     if access.ssh_host is None:
         raise HostTrouble(
-            f"no address is known of the rescue system of '{domain.name}'",
+            f"no address is known of the rescue system of '{name}'",
             hint="wait until it has started, or use lifebuoy console or lifebuoy vnc",
             safe="",
         )
     if access.obstacle:
         raise Refused(
-            f"'{domain.name}' cannot be reached by SSH from here: {access.obstacle}",
+            f"'{name}' cannot be reached by SSH from here: {access.obstacle}",
             hint=f"on the host: ssh -p {access.ssh_port} {access.user}@{access.ssh_host}; "
             "or use lifebuoy console, lifebuoy vnc",
         )
-    return stay, access
 
 
 @contextmanager

@@ -83,14 +83,16 @@ class Instance:
             return performed(self.server, path, body, view)
 
 
-def performed(server: Server, path: str, body: object, view: progress.View) -> JsonObject:
+def performed(
+    server: Server, path: str, body: object, view: progress.View, *, method: str = "POST"
+) -> JsonObject:
     """Have it done, and show it; what it has reached.
 
     Raises:
         LifebuoyError: it was refused; or what it ended with, if it is not done.
     """
     with deferred():  # what was asked for can be cancelled only once it is known by its id
-        begun = server.begin(path, body)
+        begun = server.begin(path, body, method)
     ended = followed(server, begun.record.id, view)
     if ended.record.error is not None:
         raise restored(ended.record.error)

@@ -85,6 +85,7 @@ def worker(
     if timeout is not None and timeout < 0:
         raise BadInput("--timeout must be 0 or greater")
     session = of(context)
+    session.require_here("a server is a worker itself", "to work here: --server ''")
     from lifebuoy.operations.serving import Worker  # loads the database: only where it is needed
 
     tell = _Teller(as_json=json)

@@ -19,13 +19,16 @@ from typing import Any, Final, Self
 
 import httpx
 from httpx_sse import EventSource, SSEError
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from lifebuoy.client.problems import error_of
 from lifebuoy.errors import BadInput, LifebuoyError, ServerNotUnderstood, ServerUnreachable
 
 API: Final = "/api/v1"
 #: For an answer: a host that must be asked first may take its time.
-_ANSWER_S: Final = 120.0
+ANSWER_S: Final = 120.0
 _CONNECT_S: Final = 10.0
 #: A stream of events says something more often than this, if only that it is still there.
 _SILENCE_S: Final = 60.0
@@ -48,22 +51,26 @@ class Link:
         ca_file: Path | None,
         told: Callable[[str], None],
         *,
+        answer_s: float = ANSWER_S,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """Connect to nothing yet.
+        """Connect to nothing yet. An answer may take ``answer_s``; for how long a server that is
+        away is waited for says ``patience_s``.
 
         Raises:
             BadInput: the file of the authorities cannot be used.
         """
         self.url = url
+        self._key = key
+        self._tls = _authorities(ca_file) if url.startswith("https:") else None
         self._told = told
         self._patience_s = patience_s
         self._met = False
         self._client = httpx.Client(
             base_url=url + API,
             headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
-            verify=_authorities(ca_file) if url.startswith("https:") else True,
+            timeout=httpx.Timeout(answer_s, connect=min(answer_s, _CONNECT_S)),
+            verify=self._tls or True,
             # a proxy would read what goes in clear, and to this machine none is needed
             trust_env=url.startswith("https:"),
         )
@@ -125,6 +132,28 @@ class Link:
                     yield event.event, json.loads(event.data)
         except (httpx.TransportError, SSEError, ValueError):
             return  # who watches asks again
+
+    def socket(self, path: str, protocols: list[str]) -> ClientConnection:
+        """A WebSocket, open, on which one of ``protocols`` is spoken. ``path`` is a whole one.
+
+        Raises:
+            ServerUnreachable: it cannot be opened.
+        """
+        address = "ws" + self.url.removeprefix("http") + path
+        try:
+            return connect(
+                address,
+                ssl=self._tls,
+                subprotocols=[Subprotocol(one) for one in protocols],
+                additional_headers={"Authorization": f"Bearer {self._key}"},
+                compression=None,
+                proxy=True if self._tls else None,
+            )
+        except (OSError, WebSocketException) as error:
+            raise ServerUnreachable(
+                f"the server at {self.url} does not open the console: {type(error).__name__}",
+                hint="if a proxy stands before it, it must pass WebSockets on",
+            ) from error
 
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
         """The answer; asked again for a while where the server is away, if it was there before."""

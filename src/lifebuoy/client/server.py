@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lifebuoy.client import shapes
@@ -22,10 +23,12 @@ from lifebuoy.hosts.place import Address
 from lifebuoy.operations.history import Account
 from lifebuoy.operations.listing import PAGE_MAX, Listed
 from lifebuoy.operations.status import InstanceDetails, InstanceSummary, RescueStatus
+from lifebuoy.settings.listening import is_on_loopback
 
 _UNNAMED: Final = "-"
 _ID_LENGTH: Final = 12
 _AGAIN_S: Final = 0.5
+_NOT_HERE: Final = "the port is open on the server's machine alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Found:
     those that did not answer.
 
     ``typed`` is what it was named by, without its host; ``chosen`` that host, empty where none was
-    named and there is one only.
+    named and there is one only; ``uri`` is that of its libvirt.
     """
 
     host: str
@@ -42,6 +45,7 @@ class Found:
     name: str
     typed: str
     chosen: str = ""
+    uri: str = ""
     silent: tuple[str, ...] = ()
 
     @property
@@ -124,7 +128,17 @@ class Server:
         found = matches[host]
         assert found is not None
         chosen = host if named.host or len(listed) > 1 else ""
-        return Found(host, found.uuid, found.name, named.instance, chosen, silent)
+        uri = next(one.uri for one in there if one.host == host)
+        return Found(host, found.uuid, found.name, named.instance, chosen, uri, silent)
+
+    def names(self) -> list[str]:
+        """What may be typed for the instances: NAME where unique, HOST/NAME where hosts have
+        names."""
+        listed = self.instances()
+        every = [(one.host, found.name) for one in listed for found in one.instances]
+        count = Counter(name for _, name in every)
+        plain = sorted(name for _, name in every if count[name] == 1)
+        return plain + [f"{host}/{name}" for host, name in every if host]
 
     def plain(self, ref: str) -> str:
         """The name alone, or the id, of what was addressed by ``ref``."""
@@ -132,7 +146,8 @@ class Server:
 
     def details(self, found: Found) -> InstanceDetails:
         """All about an instance."""
-        return shapes.details(self.link.get(found.path))
+        told = shapes.details(self.link.get(found.path))
+        return replace(told, rescue=self._from_here(told.rescue)) if told.rescue else told
 
     def rescue(self, found: Found) -> RescueStatus:
         """Its stay in rescue mode.
@@ -140,13 +155,13 @@ class Server:
         Raises:
             NotAllowed: it is not in rescue mode.
         """
-        return shapes.rescue(self.link.get(f"{found.path}/rescue"))
+        return self._from_here(shapes.rescue(self.link.get(f"{found.path}/rescue")))
 
     # Operations
 
-    def begin(self, path: str, body: object = None) -> Account:
+    def begin(self, path: str, body: object = None, method: str = "POST") -> Account:
         """Ask for something that is an operation on record; the server does it."""
-        return shapes.operation(self.link.send("POST", path, body))
+        return shapes.operation(self.link.send(method, path, body))
 
     def operations(self, limit: int, instance: str | None) -> list[Account]:
         """The newest first."""
@@ -193,6 +208,14 @@ class Server:
                 time.sleep(_AGAIN_S)  # it may be ending
                 last = self.operation(id_)  # waits for a server that is away
                 yield last
+
+    def _from_here(self, told: RescueStatus) -> RescueStatus:
+        """With the way in as it is from here: a port of the server's own loopback is none of ours
+        where the server is another machine."""
+        access = told.access
+        if not access.is_forwarded or access.via or is_on_loopback(self.url):
+            return told
+        return replace(told, access=replace(access, obstacle=_NOT_HERE))
 
     def _whole(self, id_: str) -> str:
         if len(id_) == _ID_LENGTH and id_.isalnum():

@@ -86,6 +86,15 @@ class Host:
         """Whether the connection stands, as far as is known without asking."""
         return self._link.alive
 
+    def ping(self) -> None:
+        """Have it answer.
+
+        Raises:
+            HostTrouble: it does not.
+        """
+        with translated("ask the host"):
+            self._link.conn.getLibVersion()
+
     @property
     def is_embedded(self) -> bool:
         """Whether the driver runs inside this process."""
@@ -101,9 +110,9 @@ class Host:
         """The host as a step for SSH on the way to its guests; None where its URI has no SSH."""
         return self._link.facts.ssh_hop
 
-    @property
+    @cached_property
     def hostname(self) -> str:
-        """The name that the host gives itself."""
+        """The name that the host gives itself; asked once for a connection."""
         with translated("ask the host for its name"):
             return str(self._link.conn.getHostname())
 

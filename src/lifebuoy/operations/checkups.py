@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -101,6 +103,7 @@ class Checkups:
     def __init__(self, most_at_a_time: int = MOST_AT_A_TIME) -> None:
         self._lock = threading.Lock()
         self._shelf = Shelf()
+        self._looking: set[Key] = set()
         self._most_at_a_time = most_at_a_time
 
     def latest(self, context: Context, uuid: str) -> Checkup | None:
@@ -125,11 +128,7 @@ class Checkups:
             before = self._shelf.get(key)
             if before is not None and before.began and before.session == session:
                 return before
-            if self._shelf.under_way >= self._most_at_a_time:
-                raise Busy(
-                    f"{self._most_at_a_time} self-checks are under way already",
-                    hint="try again when one of them is done",
-                )
+            self._require_room()
             if before is None or before.session != session:
                 before = Checkup(session)
             made = replace(before, began=_now(), error=None)
@@ -137,6 +136,35 @@ class Checkups:
         work = (context, key, session, seconds, passphrase)
         BackgroundThread(self._look, *work, name="self-check").start()
         return made
+
+    @contextmanager
+    def looking(self, context: Context, uuid: str) -> Iterator[None]:
+        """Room for another look in the block, which whoever asks waits for: one an instance.
+
+        A rescue system may take all the time that it is given, so that a few of them could keep
+        every thread of a server waiting.
+
+        Raises:
+            Busy: too many are under way.
+        """
+        key = (daemon_of(context.host), uuid)
+        with self._lock:
+            if key in self._looking:
+                raise Busy("the doctor looks at its disks already", hint="wait until it is done")
+            self._require_room()
+            self._looking.add(key)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._looking.discard(key)
+
+    def _require_room(self) -> None:
+        if self._shelf.under_way + len(self._looking) >= self._most_at_a_time:
+            raise Busy(
+                f"the doctor looks at the disks of {self._most_at_a_time} instances already",
+                hint="try again when one of them is done",
+            )
 
     def reached(self, record: Record, operation: Operation) -> None:
         """Keep what a repair saw when it looked again; for the engine."""

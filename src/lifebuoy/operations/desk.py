@@ -305,8 +305,8 @@ def own(context: Context, uuid: str) -> Domain:
     Raises:
         InstanceNotFound: the host has none.
     """
-    domain = context.host.find(uuid)
-    if domain is None or domain.uuid != uuid:
+    domain = context.host.with_uuid(uuid)
+    if domain is None:
         raise InstanceNotFound("there is no such instance", hint="see the list of instances")
     return domain
 

@@ -30,6 +30,9 @@ def diagnosis(name: str, found: Diagnosis) -> Shape:
             "lines": [escaped(line) for line in look.screen.lines],
         },
         "reached_login": evidence.reached_login,
+        "login_seen_on": [
+            place for place, verdict in evidence.verdicts.items() if verdict.reached_login
+        ],
         "cause": evidence.cause
         and {
             "id": evidence.cause.pattern.id,

@@ -32,6 +32,8 @@ _log = structlog.get_logger(__name__)
 #: What was heard is read so often, where nobody waits for it; and so often a host is tried again.
 _PACE_S: Final = 1.0
 _AGAIN_S: Final = 2.0
+#: Nothing else tells that a host hangs: so often it is asked for a word where nothing is read.
+_WORD_S: Final = 5.0
 #: Everything is looked at so often, and never for more than one part in so many of the time.
 _EVERYTHING_S: Final = 60.0
 _SHARE: Final = 50
@@ -79,6 +81,7 @@ class Inventory:
         self._whole_due = 0.0
         #: since when the host owes an answer; None while it is not asked
         self._asked_since: float | None = None
+        self._heard_at = self._lost_at = 0.0
         self._is_waited_for = False
         self._stopping = False
         self._thread = BackgroundThread(self._run, name=f"inventory-{place.name}")
@@ -125,8 +128,7 @@ class Inventory:
                     return self._error
                 left = min(deadline, self._patience_ends()) - time.monotonic()
                 if left <= 0 or self._stopping:
-                    words = f"has not answered within {self._patience_s:g} s"
-                    return silent(self.place, words)
+                    return self._silent()
                 self._is_waited_for = True
                 self._changed.notify_all()
                 self._changed.wait(left)
@@ -134,9 +136,22 @@ class Inventory:
                 self._seen = Seen(self._daemon, dict(self._known))
             return self._seen
 
+    def trouble(self) -> LifebuoyError | None:
+        """Why the host cannot be worked with now, if that is known already; at once."""
+        with self._changed:
+            if self._patience_ends() <= time.monotonic():
+                return self._silent()
+            lost = self._host is None or not self._host.alive
+            return self._error if lost else None
+
     def _is_true(self, wanted: int) -> bool:
+        if self._error is not None or not self._is_whole or self._read < wanted:
+            return False
         alive = self._host is not None and self._host.alive
-        return alive and self._is_whole and self._error is None and self._read >= wanted
+        return alive and time.monotonic() < self._patience_ends()
+
+    def _silent(self) -> LifebuoyError:
+        return silent(self.place, f"has not answered within {self._patience_s:g} s")
 
     def _patience_ends(self) -> float:
         since = self._asked_since
@@ -153,7 +168,7 @@ class Inventory:
             try:
                 self._turn()
             except LifebuoyError as error:
-                if self._host is not None and not self._host.alive:
+                if self._is_newly_lost():
                     continue  # perhaps it is back at once
                 self._failed(error)
             except Exception as error:
@@ -167,8 +182,12 @@ class Inventory:
         overdue = time.monotonic() >= self._whole_due
         if overdue or self._is_all_marked or not self._is_whole:
             self._read_everything(host)
-        else:
-            self._read_marked(host)
+        elif not self._read_marked(host):
+            if time.monotonic() - self._heard_at < _WORD_S:
+                return
+            self._asked()
+            host.ping()
+        self._heard_at = time.monotonic()
 
     def _rest(self) -> None:
         with self._changed:
@@ -253,6 +272,13 @@ class Inventory:
     def _asked(self) -> None:
         with self._changed:
             self._asked_since = time.monotonic()
+
+    def _is_newly_lost(self) -> bool:
+        """Whether the connection broke just now, and did not a moment ago, too."""
+        if self._host is None or self._host.alive:
+            return False
+        before, self._lost_at = self._lost_at, time.monotonic()
+        return self._lost_at - before >= _AGAIN_S
 
     def _failed(self, error: LifebuoyError) -> None:
         """Nothing is known until all was read anew."""

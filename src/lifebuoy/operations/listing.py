@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
 from lifebuoy.errors import BadInput, LifebuoyError
@@ -131,7 +132,7 @@ class Table:
         if not 1 <= query.limit <= PAGE_MAX:
             raise BadInput(f"a page has 1 to {PAGE_MAX} instances")
         there = self._in_order(query.order)
-        matching = _matching(there.rows, query)
+        matching = _matching(there, query)
         rest = matching
         if query.cursor:
             place = _place_of(query)
@@ -168,26 +169,30 @@ def _key(one: tuple[str, InstanceSummary], order: Order) -> _Key:
     return values[order], summary.name, host, summary.uuid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Sorted:
     """Instances in one order, ascending, and their places in it."""
 
     keys: list[_Key]
     rows: list[tuple[str, InstanceSummary]]
 
+    @cached_property
+    def texts(self) -> list[str]:
+        """What a text is looked for in."""
+        return [f"{one.name.casefold()} {one.uuid}" for _, one in self.rows]
 
-def _matching(rows: Sequence[tuple[str, InstanceSummary]], query: Query) -> Sequence[int]:
+
+def _matching(there: _Sorted, query: Query) -> Sequence[int]:
     """The numbers of the rows that match."""
-    text, states, host = query.text.casefold(), query.states, query.host
-    if not text and not states and host is None:
-        return range(len(rows))
-    return [
-        number
-        for number, (place, one) in enumerate(rows)
-        if (host is None or place == host)
-        and (not states or one.state in states)
-        and (text in one.name.casefold() or text in one.uuid)
-    ]
+    found: Sequence[int] = range(len(there.rows))
+    if query.text:
+        text, texts = query.text.casefold(), there.texts
+        found = [number for number in found if text in texts[number]]
+    if query.host is not None:
+        found = [number for number in found if there.rows[number][0] == query.host]
+    if query.states:
+        found = [number for number in found if there.rows[number][1].state in query.states]
+    return found
 
 
 def _order_word(query: Query) -> str:

@@ -57,6 +57,16 @@ class Overview:
             if place.name == host.given_name:
                 inventory.mark(uuid)
 
+    def require_answering(self, host: str) -> None:
+        """Pass unless it is known that the host of that name cannot be worked with now; at once.
+
+        Raises:
+            HostSilent, CannotConnect: so it is, and whoever asked it would only wait.
+        """
+        for place, inventory in list(self._inventories.items()):
+            if place.name == host and (error := inventory.trouble()) is not None:
+                raise error
+
     def listed(self, sees: Instances) -> list[Listed[InstanceSummary]]:
         """What there is on each host, of the instances that are seen."""
         return [_listed(place, found, sees) for place, found in self._now()]

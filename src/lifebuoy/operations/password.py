@@ -68,7 +68,7 @@ class Changing:
 
     def begin(self) -> None:
         """Refuse outside rescue mode, and where nobody answers."""
-        _require_rescue(self._domain)
+        require_rescue(self._domain)
         _require_agent(self._domain)
         self.state = {"new_host_key": False}
 
@@ -78,7 +78,7 @@ class Changing:
 
     def outcome(self) -> PasswordChanged:
         """What was reached."""
-        stay = _require_rescue(self._domain)
+        stay = require_rescue(self._domain)
         access = ways.find(self._host, self._domain, stay.host_key, open_way=True)
         return PasswordChanged(stay, access, self.state["new_host_key"])
 
@@ -95,7 +95,7 @@ class Changing:
                 "the process that knew the password has ended",
                 hint=f"set it again: lifebuoy rescue password {self._domain.name}",
             )
-        stay = _require_rescue(self._domain)
+        stay = require_rescue(self._domain)
         self._domain.agent.set_user_password("root", hash_password(self._secret.password))
         key = _own_host_key(self._domain)
         if key is not None and key != stay.host_key:
@@ -107,7 +107,12 @@ NAME: Final = "rescue-password"
 PASSWORD: Final = Kind(NAME, 1, "set the rescue password", Changing, undoes=frozenset({NAME}))
 
 
-def _require_rescue(domain: Domain) -> Stay:
+def require_rescue(domain: Domain) -> Stay:
+    """The stay of an instance whose rescue password can be set.
+
+    Raises:
+        NotAllowed: it is not in rescue mode.
+    """
     stay = record.read(domain)
     state = record.state_of(domain, stay)
     if stay is None or state is not InstanceState.RESCUE_MODE:

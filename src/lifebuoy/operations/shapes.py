@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from lifebuoy.errors import LifebuoyError, StepFailed
 from lifebuoy.measures import age_s
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # most commands do not load the database
     from lifebuoy.store.records import Record
 
 Shape = dict[str, Any]
+_SUMMARY: Final = tuple(field.name for field in fields(InstanceSummary))
 
 
 def instances(listed: list[Listed[InstanceSummary]]) -> Shape:
@@ -38,7 +40,8 @@ def instances(listed: list[Listed[InstanceSummary]]) -> Shape:
 
 def summary(host: str, found: InstanceSummary) -> Shape:
     """One of docs/schema/instance-list.json."""
-    return {"host": host, **asdict(found)}
+    # not asdict(), which copies what lies deeper: here nothing does, and lists are long
+    return {"host": host, **{name: getattr(found, name) for name in _SUMMARY}}
 
 
 def hosts(listed: Iterable[Listed[Any]]) -> list[Shape]:
@@ -193,7 +196,7 @@ def image(found: Image) -> Shape:
         "id": found.id,
         "name": found.name,
         "kind": found.kind,
-        "path": found.path,
+        "path": "" if found.path == Path() else found.path,
         "sha256": found.sha256,
         "size_bytes": found.size_bytes,
         "arch": found.arch,

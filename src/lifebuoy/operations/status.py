@@ -144,15 +144,29 @@ def details(host: Host, name: str) -> InstanceDetails:
         InstanceNotFound: no such instance.
         StayUnreadable: the record of its stay is damaged.
     """
-    domain = host.domain(name)
-    stay = record.read(domain)
-    active = domain.active
-    short = at_a_glance(domain.glance(stay_xml.NAMESPACE))
+    return details_of(host, host.domain(name))
+
+
+def details_of(host: Host, domain: Domain) -> InstanceDetails:
+    """The same of one that was found already; with few calls, as a host may be far away.
+
+    Raises:
+        InstanceNotFound: it has gone.
+        StayUnreadable: the record of its stay is damaged.
+    """
+    seen = domain.glance(stay_xml.NAMESPACE)
+    short = at_a_glance(seen)
+    stay = None
+    if seen.problem:
+        stay = record.read(domain)  # says what is wrong with it
+    elif seen.metadata is not None:
+        stay = stay_xml.from_xml(seen.metadata)
+    active = seen.id is not None
     xml = definition_of(domain, stay)
     return InstanceDetails(
         summary=short,
-        persistent=domain.persistent,
-        saved=domain.persistent and domain.has_managed_save,
+        persistent=seen.persistent,
+        saved=seen.persistent and domain.has_managed_save,
         snapshots=domain.snapshot_count,
         vcpus=number(words(parse(xml), "vcpu")),
         traits=inspect(xml),

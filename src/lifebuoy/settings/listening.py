@@ -66,11 +66,15 @@ def require_server(text: str) -> str:
         BadInput: they may not.
     """
     origin = require_origin(text.rstrip("/"))
-    parts = urlsplit(origin)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if origin.startswith("http:") and not is_on_loopback(origin):
         raise BadInput(
             "the API key would go over the network in clear",
             hint="https://..., or a tunnel: ssh -L 8765:127.0.0.1:8765 HOST, then "
             "http://127.0.0.1:8765",
         )
     return origin
+
+
+def is_on_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    return urlsplit(url).hostname in _LOOPBACK

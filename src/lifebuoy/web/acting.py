@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import StreamingResponse
@@ -18,12 +18,14 @@ from lifebuoy.api.state import Server
 from lifebuoy.errors import BadInput, LifebuoyError
 from lifebuoy.model import Action, ChangePolicy, InstanceState, StopMode
 from lifebuoy.operations import backup_within, history
+from lifebuoy.operations.history import Account
 from lifebuoy.operations.leave import LeaveRequest
 from lifebuoy.operations.plan import EnterRequest
 from lifebuoy.operations.power import StopRequest
 from lifebuoy.operations.status import details, require_allowed
 from lifebuoy.policy import PASSWORD_MAX, PASSWORD_MIN, PASSWORD_SPECIAL
 from lifebuoy.store.records import Record
+from lifebuoy.web.language import chosen
 from lifebuoy.web.render import go, page, text
 
 router = APIRouter(include_in_schema=False)
@@ -31,27 +33,29 @@ _PATH = "/instances/{host}/{uuid}"
 _ACTS = needs(Permission.ACT)
 
 Checked = Annotated[bool, Form()]
+#: Of rescue passwords, for the pages that take one.
+RULE: Final = {"min": PASSWORD_MIN, "max": PASSWORD_MAX, "special": PASSWORD_SPECIAL}
 
 
 @router.post(_PATH + "/start", **_ACTS)
 def start(request: Request, server: Server, who: Who, instance: Instance) -> Response:
     """Start it."""
     made = server.desk.start(instance.context, instance.uuid, caller(who))
-    return _see(request, instance, made)
+    return see(request, instance, made)
 
 
 @router.post(_PATH + "/reboot", **_ACTS)
 def reboot(request: Request, server: Server, who: Who, instance: Instance) -> Response:
     """Ask it to reboot."""
     made = server.desk.reboot(instance.context, instance.uuid, caller(who))
-    return _see(request, instance, made)
+    return see(request, instance, made)
 
 
 @router.get(_PATH + "/stop", **_ACTS)
 def ask_stop(request: Request, who: Who, instance: Instance) -> Response:
     """The dialog before it is shut down."""
     require_allowed(instance.context.host, instance.uuid, Action.STOP)
-    return _dialog(request, who, instance, "stop.html")
+    return dialog(request, who, instance, "stop.html")
 
 
 @router.post(_PATH + "/stop", **_ACTS)
@@ -68,14 +72,14 @@ def stop(
     def act() -> Record:
         return server.desk.stop(instance.context, asked, caller(who))
 
-    return _acted(request, who, instance, "stop.html", act)
+    return acted(request, who, instance, "stop.html", act)
 
 
 @router.get(_PATH + "/enter", **_ACTS)
 def ask_enter(request: Request, who: Who, instance: Instance) -> Response:
     """The dialog before it enters rescue mode."""
     require_allowed(instance.context.host, instance.uuid, Action.ENTER_RESCUE)
-    return _dialog(request, who, instance, "enter.html", **_entering(instance))
+    return dialog(request, who, instance, "enter.html", **_entering(instance))
 
 
 @router.post(_PATH + "/enter", **_ACTS)
@@ -113,14 +117,14 @@ def enter(
     def again_with() -> dict[str, Any]:
         return _entering(instance, image, ssh_keys, stop)
 
-    return _acted(request, who, instance, "enter.html", act, again_with)
+    return acted(request, who, instance, "enter.html", act, again_with)
 
 
 @router.get(_PATH + "/leave", **_ACTS)
 def ask_leave(request: Request, who: Who, instance: Instance) -> Response:
     """The dialog before it leaves rescue mode."""
     require_allowed(instance.context.host, instance.uuid, Action.EXIT_RESCUE)
-    return _dialog(request, who, instance, "leave.html")
+    return dialog(request, who, instance, "leave.html")
 
 
 @router.post(_PATH + "/leave", **_ACTS)
@@ -138,7 +142,7 @@ def leave(
     def act() -> Record:
         return server.desk.leave(instance.context, asked, caller(who))
 
-    return _acted(request, who, instance, "leave.html", act)
+    return acted(request, who, instance, "leave.html", act)
 
 
 @router.post(_PATH + "/cancel/{id}", **_ACTS)
@@ -147,28 +151,31 @@ def cancel(
 ) -> Response:
     """Ask that an operation be rolled back."""
     made = history.cancel(server.database, found.record.id, who.account.name)
-    return _see(request, instance, made)
+    return see(request, instance, made)
 
 
 @router.get("/operations/{id}/steps", **needs(Permission.READ))
 async def watch(request: Request, server: Server, found: Operation) -> Response:
     """The steps of an operation at every change, as parts of a page; ``end`` once it has ended."""
 
+    def steps(account: Account) -> str:
+        return event("steps", text(request, "steps.html", account=account))
+
     async def stream() -> AsyncIterator[str]:
         ended = False
-        async for account in server.hub.watch(found.record.id):
-            if account is None:
+        async for news in server.hub.watch(found.record.id):
+            if news is None:
                 yield STILL_HERE
             else:
-                ended = account.record.is_finished
-                yield event("steps", text(request, "steps.html", account=account))
+                ended = news.account.record.is_finished
+                yield news.text(f"steps in {chosen(request)}", steps)
         if ended:
             yield event("end", "-")
 
     return StreamingResponse(stream(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
 
 
-def _acted(
+def acted(
     request: Request,
     who: Identity,
     instance: Reached,
@@ -180,17 +187,18 @@ def _acted(
     try:
         made = act()
     except LifebuoyError as error:
-        shown = _dialog(request, who, instance, template, error=error, **more())
+        shown = dialog(request, who, instance, template, error=error, **more())
         shown.status_code = status_of(error)
         return shown
-    return _see(request, instance, made)
+    return see(request, instance, made)
 
 
-def _see(request: Request, instance: Reached, made: Record) -> Response:
+def see(request: Request, instance: Reached, made: Record) -> Response:
+    """Have the browser go to where an operation is shown."""
     return go(request, f"/instances/{instance.host}/{instance.uuid}?operation={made.id}")
 
 
-def _dialog(
+def dialog(
     request: Request,
     who: Identity,
     instance: Reached,
@@ -231,5 +239,5 @@ def _entering(
         "ssh_keys": ssh_keys,
         "stop": stop,
         "backup_refusal": backup_refusal,
-        "rule": {"min": PASSWORD_MIN, "max": PASSWORD_MAX, "special": PASSWORD_SPECIAL},
+        "rule": RULE,
     }

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from lifebuoy.api.app import application
 from lifebuoy.api.passing import Passing
 from lifebuoy.api.state import Serving
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web import acting, checking, consoles, errors, guide, pages, saving, signing
+from lifebuoy.web import (
+    accounts,
+    acting,
+    assets,
+    audit,
+    backups,
+    checking,
+    consoles,
+    errors,
+    guide,
+    hosts,
+    images,
+    operations,
+    own,
+    pages,
+    password,
+    saving,
+    signing,
+)
 
 PAGES: Final = (
     signing.router,
@@ -25,8 +41,15 @@ PAGES: Final = (
     checking.router,
     consoles.router,
     saving.router,
+    backups.router,
+    password.router,
+    operations.router,
+    audit.router,
+    hosts.router,
+    images.router,
+    accounts.router,
+    own.router,
 )
-_HERE: Final = Path(__file__).parent
 
 
 def make(serving: Serving) -> ASGIApp:
@@ -42,10 +65,10 @@ def with_pages(app: FastAPI) -> FastAPI:
     """The application with its pages; errors there become pages, too."""
     for router in PAGES:
         app.include_router(router)
-    for name in ("static", "parts"):
-        app.mount(f"/{name}", StaticFiles(directory=_HERE / name, check_dir=False), name)
-    images = StaticFiles(directory=guide.GUIDE / "images", check_dir=False)
-    app.mount("/guide/images", images, "guide-images")
+    for name in assets.FOLDERS:
+        app.mount(f"/{name}", assets.Assets(name), name)
+    app.mount("/guide/images", assets.Assets("guide/images"), "guide-images")
+    assets.version()  # reads them now, and not when the first page is waited for
     app.add_exception_handler(LifebuoyError, errors.of_ours)
     app.add_exception_handler(RequestValidationError, errors.of_validation)
     app.add_exception_handler(HTTPException, errors.of_framework)

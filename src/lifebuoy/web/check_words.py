@@ -5,6 +5,7 @@ What the doctor in the guest says of a finding stays as it says it; what it chec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from lifebuoy.doctor.evidence import Place
@@ -196,3 +197,13 @@ NEXT: Final = (
     N_("Look at the storage on the host before anything is repaired."),
     N_("Start once with enforcing=0, put the policy's package back, and relabel."),
 )
+
+_MEND: Final = "mend "
+
+
+def step(translate: Callable[[str], str], name: str) -> str:
+    """What a step of an operation is called; that of a repair by what is checked there."""
+    id_ = name.removeprefix(_MEND)
+    if id_ == name or id_ not in CHECKS:
+        return translate(name)
+    return f"{translate(N_('Mend'))} {id_}: {translate(CHECKS[id_])}"

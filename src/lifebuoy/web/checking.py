@@ -130,6 +130,7 @@ def mend(
 @router.post(_PATH + "/preview", **_ACTS)
 def preview(
     request: Request,
+    server: Server,
     who: Who,
     instance: Instance,
     only: Chosen = (),
@@ -141,7 +142,8 @@ def preview(
     try:
         known = secret(passphrase)
         asked = RepairRequest(offline=offline)
-        plan = repair.preview(instance.context, instance.uuid, only, asked, known)
+        with server.desk.checkups.looking(instance.context, instance.uuid):
+            plan = repair.preview(instance.context, instance.uuid, only, asked, known)
     except LifebuoyError as problem:
         error = problem
     return page(

@@ -13,7 +13,7 @@ from lifebuoy.api.state import Server
 from lifebuoy.model import Action, InstanceState
 from lifebuoy.operations import history, listing
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.status import details, state_of
+from lifebuoy.operations.status import details_of, state_of
 from lifebuoy.policy import verdicts
 from lifebuoy.rescue.access import BY_HAND, ssh_words
 from lifebuoy.web.render import go, page
@@ -26,6 +26,7 @@ OFFERED = (
     Action.START,
     Action.STOP,
     Action.REBOOT,
+    Action.BACKUP_CREATE,
     Action.ENTER_RESCUE,
     Action.EXIT_RESCUE,
 )
@@ -75,7 +76,7 @@ def show_instance(
     operation: Annotated[str, Query(pattern=r"^([0-9a-f]{12})?$")] = "",
 ) -> Response:
     """All about one; with what goes on there, or went on last where ``operation`` names it."""
-    found = details(instance.context.host, instance.uuid)
+    found = details_of(instance.context.host, instance.domain)
     daemon = daemon_of(instance.context.host)
     recent = history.latest(
         server.database,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +11,13 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from lifebuoy import __version__
 from lifebuoy.accounts.model import Identity
 from lifebuoy.api.reaching import path_of
+from lifebuoy.measures import size
 from lifebuoy.model import InstanceState
-from lifebuoy.web import words
+from lifebuoy.web import table_words, words
+from lifebuoy.web.assets import version
+from lifebuoy.web.check_words import step
 from lifebuoy.web.language import Language, chosen
 from lifebuoy.web.language import words as words_of
 
@@ -82,10 +84,13 @@ def _environment(language: Language) -> Environment:
     )
     catalogue = words_of(language)
     made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
-    made.globals.update(words=words, path_of=path_of, State=InstanceState, version=__version__)
+    made.globals.update(words=words, path_of=path_of, State=InstanceState, version=version())
+    made.globals.update(table_words=table_words)
     made.filters["time"] = _time
+    made.filters["bytes"] = size
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
     made.filters["tr"] = catalogue.gettext
+    made.filters["step"] = partial(step, catalogue.gettext)
     return made
 
 

@@ -1,4 +1,4 @@
-"""What of a self-check can be saved: the report as a page of its own and as JSON; the screen."""
+"""What of a self-check can be saved: the report as a page of its own and as JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from lifebuoy.api.state import Server, Serving
 from lifebuoy.doctor import chain
 from lifebuoy.doctor.report import Report
 from lifebuoy.errors import NotFound
-from lifebuoy.model import Action
 from lifebuoy.operations import doctor_shapes
-from lifebuoy.operations.status import require_allowed
 from lifebuoy.web import check_words
 from lifebuoy.web.chain import drawing
 from lifebuoy.web.render import text
@@ -47,14 +45,6 @@ def save_html(request: Request, server: Server, instance: Instance) -> Response:
     made, report = _latest(server, instance)
     content = document(request, name_of(instance), made, report)
     return _file(content, "text/html", name_of(instance), made, "html")
-
-
-@router.get(_PATH + "/screen.png", **_READS)
-def show_screen(instance: Instance) -> Response:
-    """The picture of the screen as it is now."""
-    domain = require_allowed(instance.context.host, instance.uuid, Action.CONSOLE)
-    kept = {"Cache-Control": "no-store"}
-    return Response(domain.screenshot_png(), media_type="image/png", headers=kept)
 
 
 def document(request: Request, name: str, made: str, report: Report) -> str:

@@ -38,6 +38,7 @@ ACTIONS: Final[dict[Action, str]] = {
     Action.START: N_("Start"),
     Action.STOP: N_("Shut down"),
     Action.REBOOT: N_("Reboot"),
+    Action.BACKUP_CREATE: N_("Create a backup point"),
     Action.ENTER_RESCUE: N_("Enter rescue mode"),
     Action.EXIT_RESCUE: N_("Leave rescue mode"),
 }
@@ -116,4 +117,15 @@ ERRORS: Final[dict[str, str]] = {
     "definition-changed": N_("The definition was edited during rescue mode"),
     "image-not-found": N_("There is no rescue image"),
     "cannot-back-up": N_("No backup point is possible"),
+    "agent-unavailable": N_("The rescue system does not answer"),
+    "no-doctor": N_("The rescue system has no doctor"),
+    "doctor-failed": N_("The doctor gave up"),
+    "guest-report-unusable": N_("What the rescue system says cannot be used"),
+    "timed-out": N_("It took too long"),
+    "backup-point-not-found": N_("There is no such backup point"),
+    "no-space": N_("There is not enough room"),
+    "quota-exceeded": N_("No more backup points are allowed"),
+    "backups-drifted": N_("The disks were changed behind the back of the backup points"),
+    "account-not-found": N_("There is no such account or key"),
+    "ambiguous-instance": N_("Which instance is meant is not sure"),
 }

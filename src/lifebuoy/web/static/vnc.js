@@ -27,6 +27,9 @@ const connection = new Connection(root, (socket) => {
   const canvas = place.lastElementChild.querySelector("canvas");
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", root.dataset.label);
+  // What is held when the focus leaves the screen is let go elsewhere, which noVNC only hears of when
+  // it is the whole window that is left. A Ctrl that the instance thinks held spoils what follows.
+  canvas.addEventListener("blur", () => window.dispatchEvent(new Event("blur")));
   mine.addEventListener("connect", () => {
     connection.up();
     for (const button of root.querySelectorAll("[data-needs]")) button.disabled = false;
