@@ -70,20 +70,23 @@ def test_who_follows_the_pages_gets_his_machine_back(tmp_path: Path) -> None:
     folder = Path(os.environ.get("LIFEBUOY_GUIDE_PICTURES", tmp_path))
     with demo() as (url, account, password), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        pages, errors = [], list[str]()
+        pages: list[Page] = []
+        errors: list[str] = []
         for language in ("en", "zh-CN"):
-            size = {"width": 1000, "height": 700}
-            context = browser.new_context(base_url=url, locale=language, viewport=size)
+            context = browser.new_context(
+                base_url=url, locale=language, viewport={"width": 1000, "height": 700}
+            )
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.goto("/")
             page.locator("input[name=name]").fill(account)
             page.locator("input[name=password]").fill(password)
             page.keyboard.press("Enter")
-            expect(page.get_by_role("link", name="demo", exact=True)).to_be_visible()
+            expect(page.locator("#table")).to_contain_text("demo")
             pages.append(page)
-        story = Story(*pages, folder)
-        story.page.get_by_role("link", name="demo", exact=True).click()
+        english, chinese = pages
+        story = Story(english, chinese, folder)
+        story.page.locator("#table").get_by_role("link", name="demo", exact=True).click()
         expect(story.page.locator("h1 .state")).to_have_text("Running")
         found = re.search(r"/instances/-/([0-9a-f-]+)", story.page.url)
         assert found
