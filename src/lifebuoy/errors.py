@@ -186,6 +186,25 @@ class NotSignedIn(LifebuoyError):
     exit_status = 3
 
 
+class CodeRefused(NotSignedIn):
+    """The code of a second factor is wrong, or was used before."""
+
+    code = "code-refused"
+
+
+class ProviderTrouble(LifebuoyError):
+    """The OpenID provider does not answer, or not as one should."""
+
+    code = "provider-trouble"
+    exit_status = 6
+
+
+class VaultClosed(LifebuoyError):
+    """Something was sealed with another key than this server's; its text tells nothing of it."""
+
+    code = "vault-closed"
+
+
 class Forbidden(Refused):
     """The account, or the key it came with, may not do this."""
 

@@ -134,7 +134,7 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(ben: httpx.Client)
         ("POST", "/00000000/restore", {}, 404, "backup-point-not-found"),
         ("POST", "/undo", {}, 404, "backup-point-not-found"),
         ("DELETE", "/00000000", {}, 404, "backup-point-not-found"),
-        ("DELETE", "/not-hex!", {}, 422, "bad-input"),
+        ("DELETE", "/not-hex!", {}, 404, "not-found"),
     ]
     for method, path, body, status, code in tries:
         answer = ben.request(method, f"backups{path}", json=body)

@@ -29,6 +29,9 @@ REFUSED: Final = {
     "host add": "x qemu:///system",
     "host remove": "x",
     "operations resume": "",
+    "account totp-reset": "owner",
+    "account link": "owner 248289761001",
+    "account unlink": "owner",
 }
 #: Asked of the server, and what it answers: done, or why not.
 SERVED: Final = {

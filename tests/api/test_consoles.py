@@ -80,9 +80,11 @@ def test_a_screen_is_seen_through_a_ticket_and_both_ends_are_in_the_audit_log(
         if '"console-closed"' in lines or time.monotonic() > deadline:
             break
         time.sleep(0.1)
-    assert '"console-opened"' in lines and '"outcome": "left"' in lines
+    assert '"console-opened"' in lines and '"code": "left"' in lines
     secret = found["ticket"]
     assert secret not in server.log.read_text() and secret not in lines
+    with signed_in(server, "admin") as browser:
+        assert "console closed" in browser.get("/audit", headers={"Accept-Language": "en"}).text
 
 
 def test_a_ticket_is_good_once_and_for_its_bearer_and_console_only(
@@ -187,7 +189,7 @@ def test_one_serial_console_is_open_until_somebody_takes_it_over(
             assert ending(third)[0] == STOPPED
 
 
-def test_consoles_end_with_the_key_and_the_session(
+def test_consoles_end_with_the_key_the_session_and_the_right_to_the_instance(
     server: Server, machine: Machine, operator: httpx.Client
 ) -> None:
     made = machine.command("api-key", "add", "operator", "--scope", "act", "--json").json("api-key")
@@ -201,12 +203,20 @@ def test_consoles_end_with_the_key_and_the_session(
         by_cookie = open_.enter_context(
             opened(server, ticket(browser, machine.uuid, "vnc"), cookie(browser), origin=server.url)
         )
+        owner = open_.enter_context(server.client(server.key("owner", "read", "act")))
+        admin = open_.enter_context(server.client(server.key("admin", "administer")))
+        given = f"{V1}/accounts/owner/instances/-/{machine.uuid}"
+        assert admin.put(given).status_code == 204
+        by_right = open_.enter_context(
+            opened(server, ticket(owner, machine.uuid, "vnc"), bearer(owner))
+        )
         others = open_.enter_context(
             opened(server, ticket(operator, machine.uuid, "vnc"), bearer(operator))
         )
         machine.command("api-key", "remove", made["api_key"]["id"])
         assert browser.post("/logout").status_code == 303
-        for socket in (by_key, by_cookie):
+        assert admin.delete(given).status_code == 204
+        for socket in (by_key, by_cookie, by_right):
             assert ending(socket) == (SIGNED_OUT, "signed-out")
         Screen(others)
 
@@ -259,6 +269,26 @@ def test_a_picture_of_the_screen_is_a_png_that_is_sent_once(
             assert same.content == b""
             return
         assert time.monotonic() < deadline
+
+
+def test_the_pages_offer_what_can_work(
+    server: Server, machine: Machine, operator: httpx.Client
+) -> None:
+    """A screen without a port has no file for a viewer, and its page says so."""
+    page = f"/instances/-/{machine.uuid}"
+    with signed_in(server, "operator") as browser:
+        browser.headers["Accept-Language"] = "en"
+        shown = browser.get(f"{page}/console")
+        assert "has no port" in shown.text and "console.vv" not in shown.text
+        assert "img-src 'self' data:;" in shown.headers["content-security-policy"]
+        assert browser.get(f"{page}/console.vv").status_code == 404
+        assert "data:" not in browser.get(f"{page}/serial").headers["content-security-policy"]
+        assert browser.get(f"{page}/screen").headers["content-type"] == "image/png"
+        stop(operator, machine)
+        picture = browser.get(f"{page}/screen")
+        assert picture.headers["content-type"] == "image/svg+xml" and "no picture" in picture.text
+        assert browser.get(f"{page}/console").status_code == 409
+        assert f"{page}/console" not in browser.get(page).text
 
 
 def test_the_end_of_the_server_ends_its_consoles(machine: Machine, server: Server) -> None:

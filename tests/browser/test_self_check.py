@@ -133,6 +133,13 @@ def checked(page: Page, server: Server, place: str, folder: Path) -> None:  # no
     expect(finding).to_contain_text("未做任何更改")
     passes_axe(page)
     page.screenshot(path=folder / "checked.png", full_page=True)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 844})
+    passes_axe(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=folder / "checked-phone.png", full_page=True)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def mended(page: Page, client: httpx.Client, place: str, folder: Path) -> None:  # noqa: F811
@@ -151,7 +158,9 @@ def mended(page: Page, client: httpx.Client, place: str, folder: Path) -> None: 
     expect(page.get_by_role("dialog")).to_contain_text("被替换的内容会保留在磁盘上")
     passes_axe(page)
     in_dialog(page, "修复")
-    expect(page.locator(".steps")).to_contain_text("mend loader-grub", timeout=BOOT_S * 1000)
+    expect(page.locator(".steps")).to_contain_text(
+        "修复 loader-grub-files: GRUB 能在 /boot 中找到其模块", timeout=BOOT_S * 1000
+    )
     ends_well(page)
     expect(page.get_by_role("heading", name="没有发现妨碍启动的问题")).to_be_visible()
     expect(page.get_by_text("请重新检测")).not_to_be_visible()
@@ -184,12 +193,22 @@ def saved(page: Page, client: httpx.Client, place: str, folder: Path) -> None:  
     report = validated((folder / "report.json").read_text(), "self-check")
     told = client.get(f"{V1}{place}/doctor").json()
     assert told["report"] == report["report"] and not told["outdated"] and told["made"]
-    offline = page.context.new_page()
-    offline.goto((folder / "report.html").as_uri())
-    expect(offline.get_by_role("heading", name="自助检测：web1")).to_be_visible()
-    expect(offline.locator(".chain .station")).to_have_count(10)
-    offline.screenshot(path=folder / "report.png", full_page=True)
-    offline.close()
+    opens_offline(page, folder / "report.html")
+
+
+def opens_offline(page: Page, file: Path) -> None:  # noqa: F811
+    """The file shows the whole picture without any network."""
+    browser = page.context.browser
+    assert browser is not None
+    alone = browser.new_context(offline=True)
+    shown = alone.new_page()
+    shown.goto(file.as_uri())
+    expect(shown.get_by_role("heading", name="自助检测：web1")).to_be_visible()
+    expect(shown.locator(".chain .station")).to_have_count(10)
+    assert shown.locator(".chain").evaluate("chain => getComputedStyle(chain).maxWidth") != "none"
+    passes_axe(shown)
+    shown.screenshot(path=file.with_suffix(".png"), full_page=True)
+    alone.close()
 
 
 def passes_axe(page: Page) -> None:  # noqa: F811

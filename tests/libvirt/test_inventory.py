@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from lifebuoy.errors import LifebuoyError
+from lifebuoy.errors import HostTrouble, LifebuoyError
 from lifebuoy.hosts.fleet import Answer, Fleet, opener
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Domain, Host
@@ -22,6 +22,7 @@ from lifebuoy.operations import asking
 from lifebuoy.operations.asking import Asker
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.engine import Engine
+from lifebuoy.operations.inventory import EVERYTHING_S
 from lifebuoy.operations.listing import Listed, Order, Query, rows
 from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.power import START, STOP, StopRequest, packed
@@ -77,9 +78,11 @@ class Hosts:
 
 
 @contextmanager
-def watching(folder: Path, *places: Place) -> Iterator[tuple[Hosts, Overview]]:
+def watching(
+    folder: Path, *places: Place, everything_s: float = EVERYTHING_S
+) -> Iterator[tuple[Hosts, Overview]]:
     hosts = Hosts(folder, *places)
-    overview = Overview(hosts, PATIENCE_S)
+    overview = Overview(hosts, PATIENCE_S, everything_s)
     overview.start()
     try:
         yield hosts, overview
@@ -231,6 +234,38 @@ def test_what_libvirt_tells_nothing_of_is_seen_where_it_was_marked(tmp_path: Pat
         for wanted in (True, False) * 50:
             host.domain("vm0").autostart = wanted
             overview.mark(host, host.domain("vm0").uuid)
+            assert listed(overview)["vm0"].autostart is wanted
+
+
+def test_what_libvirt_tells_nothing_of_is_seen_after_a_while(tmp_path: Path) -> None:
+    with watching(tmp_path, play(tmp_path, 3), everything_s=0.5) as (hosts, overview):
+        assert not listed(overview)["vm0"].autostart
+        hosts.host("play").domain("vm0").autostart = True
+        assert until(lambda: listed(overview)["vm0"].autostart, DEADLINE_S)
+
+
+def test_more_marks_than_are_kept_are_as_good_as_all(tmp_path: Path) -> None:
+    with watching(tmp_path, play(tmp_path, 3)) as (hosts, overview):
+        assert not listed(overview)["vm0"].autostart
+        host = hosts.host("play")
+        host.domain("vm0").autostart = True
+        (inventory,) = overview._inventories.values()
+        with inventory._changed:  # its thread reads none of them meanwhile
+            for number in range(20_050):
+                overview.mark(host, f"00000000-0000-4000-a000-{number:012d}")
+        assert listed(overview)["vm0"].autostart and len(listed(overview)) == 3
+
+
+def test_a_libvirt_that_tells_nothing_is_asked_at_each_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silence(_host: Host, _changed: Any) -> None:
+        raise HostTrouble("this libvirt tells nothing")
+
+    monkeypatch.setattr(Host, "on_change", silence)
+    with watching(tmp_path, play(tmp_path, 3)) as (hosts, overview):
+        for wanted in (True, False) * 10:
+            hosts.host("play").domain("vm0").autostart = wanted
             assert listed(overview)["vm0"].autostart is wanted
 
 

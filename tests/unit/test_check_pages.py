@@ -16,12 +16,12 @@ from starlette.requests import Request
 from lifebuoy.doctor import bootlog, chain
 from lifebuoy.doctor.evidence import weighed
 from lifebuoy.doctor.patterns import PATTERNS
-from lifebuoy.doctor.report import Health, Link, Origin, Plan, Report, Wanted, parse
+from lifebuoy.doctor.report import Health, Link, Origin, Plan, Report, Risk, Wanted, parse
 from lifebuoy.guest.doctor.checks import registry
 from lifebuoy.operations.checkups import Checkup, Shelf
 from lifebuoy.web import check_words
 from lifebuoy.web.chain import drawing
-from lifebuoy.web.checking import MOST_FINDINGS, MOST_LINES
+from lifebuoy.web.checking import MOST_FINDINGS, MOST_LINES, consent_is_needed
 from lifebuoy.web.language import Language
 from lifebuoy.web.language import words as words_of
 from lifebuoy.web.render import text
@@ -201,6 +201,15 @@ def test_the_words_are_those_of_the_checks_and_the_patterns() -> None:
         (check_words.ORIGINS, Origin),
     ):
         assert set(words) == set(kinds)
+
+
+def test_what_is_of_high_risk_or_of_unknown_risk_needs_consent() -> None:
+    (low,) = (one for one in report_of("x").findings if one.repair)
+    assert low.repair is not None
+    high = low.model_copy(update={"repair": low.repair.model_copy(update={"risk": Risk.HIGH})})
+    assert not consent_is_needed([low], ()) and not consent_is_needed([low], (low.id,))
+    assert consent_is_needed([high], (high.id,))
+    assert consent_is_needed([], (low.id,)) and consent_is_needed([low], (low.id, "other"))
 
 
 def test_a_step_of_a_repair_is_called_by_what_is_checked() -> None:

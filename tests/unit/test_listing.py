@@ -56,6 +56,29 @@ def test_pages_together_are_the_list(
     assert all(a >= b if descending else a <= b for a, b in pairwise(values))
 
 
+@given(
+    ROWS,
+    st.sampled_from(["", "b", "É", "0000000001"]),
+    st.sets(st.sampled_from([InstanceState.RUNNING, InstanceState.STOPPED])),
+    st.sampled_from([None, "", "web"]),
+    st.booleans(),
+)
+def test_what_matches_is_shown_and_nothing_else(
+    rows: list[Row], text: str, states: set[InstanceState], host: str | None, descending: bool
+) -> None:
+    query = Query(text=text, states=frozenset(states), host=host, descending=descending)
+    found = page(rows, query)
+    wanted = [
+        row
+        for row in rows
+        if (host is None or row[0] == host)
+        and (not states or row[1].state in states)
+        and (text.casefold() in row[1].name.casefold() or text in row[1].uuid)
+    ]
+    assert sorted(found.rows, key=str) == sorted(wanted, key=str)
+    assert found.total == len(wanted) and found.next == ""
+
+
 def value_of(row: Row, order: Order) -> Any:
     host, found = row
     value = host if order is Order.HOST else getattr(found, order.value)

@@ -13,7 +13,7 @@ from lifebuoy.accounts.secret import check_password, hash_password
 from lifebuoy.errors import AccountNotFound, Refused
 from lifebuoy.store import Database, audit
 from lifebuoy.store.audit import Entry
-from lifebuoy.store.tables import Happening, accounts, grants, sessions
+from lifebuoy.store.tables import Happening, accounts, grants, half_sign_ins, sessions
 from lifebuoy.store.times import stamp
 
 _ID_BYTES = 8
@@ -117,7 +117,8 @@ def set_password(database: Database, name: str, password: str, *, by: str) -> No
         found = named(connection, name)
         mine = accounts.c.id == found.id
         connection.execute(accounts.update().where(mine).values(password=hashed))
-        connection.execute(sessions.delete().where(sessions.c.account == found.id))
+        for table in (sessions, half_sign_ins):
+            connection.execute(table.delete().where(table.c.account == found.id))
         note(connection, by, "account-password", name)
 
 

@@ -1,4 +1,4 @@
-"""Browsers: signing in by name and password, a session for a cookie, signing out."""
+"""Browsers: names and passwords, a session for a cookie, signing out; ``entering`` joins them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ IDLE: Final = timedelta(hours=2)
 _NOTED: Final = timedelta(minutes=1)
 
 
-def sign_in(database: Database, name: str, password: str, address: str) -> str:
-    """The token of a new session, for the cookie; told this once.
+def proved(database: Database, name: str, password: str, address: str) -> Account:
+    """The account whose name and password these are.
 
     Raises:
         NotSignedIn: no such account, or not its password; not said which.
@@ -39,23 +39,35 @@ def sign_in(database: Database, name: str, password: str, address: str) -> str:
     # outside any transaction: it takes a tenth of a second on purpose
     if not is_password(row.password if row else None, password) or row is None:
         with database.writing() as connection:
-            _note(connection, Happening.SIGN_IN_REFUSED, account_of(row) if row else None, address)
+            known = account_of(row) if row else None
+            _note(connection, Happening.SIGN_IN_REFUSED, known, f"from {address}")
         raise NotSignedIn("the name or the password is wrong", safe="")
-    account, token = account_of(row), new_token()
     with database.writing() as connection:
         throttle.accepted(connection, name, address)
-        connection.execute(sessions.delete().where(sessions.c.expires < stamp(now)))
-        connection.execute(
-            sessions.insert().values(
-                token=token_hash(token),
-                account=account.id,
-                created=stamp(now),
-                used=stamp(now),
-                expires=stamp(now + LIFE),
-            )
+    return account_of(row)
+
+
+def begin(connection: sa.Connection, account: Account, how: str) -> str:
+    """The token of a new session, for the cookie; told this once. ``how`` is for the audit log."""
+    now, token = datetime.now(UTC), new_token()
+    connection.execute(sessions.delete().where(sessions.c.expires < stamp(now)))
+    connection.execute(
+        sessions.insert().values(
+            token=token_hash(token),
+            account=account.id,
+            created=stamp(now),
+            used=stamp(now),
+            expires=stamp(now + LIFE),
         )
-        _note(connection, Happening.SIGNED_IN, account, address)
+    )
+    _note(connection, Happening.SIGNED_IN, account, how)
     return token
+
+
+def refused(database: Database, how: str) -> None:
+    """Note that somebody was not let in."""
+    with database.writing() as connection:
+        _note(connection, Happening.SIGN_IN_REFUSED, None, how)
 
 
 def change_password(database: Database, name: str, current: str, new: str, address: str) -> None:
@@ -112,10 +124,8 @@ def identity_of(connection: sa.Connection, account: Account, csrf: str = "") -> 
     return Identity(account, MAY[account.role], seen, csrf)
 
 
-def _note(
-    connection: sa.Connection, event: Happening, account: Account | None, address: str
-) -> None:
+def _note(connection: sa.Connection, event: Happening, account: Account | None, how: str) -> None:
     """What was typed for a name that is nobody's is not repeated: it may be a password."""
     who = account.name if account else "somebody"
-    entry = Entry(stamp(datetime.now(UTC)), who, event, "", "", "", "", detail=f"from {address}")
+    entry = Entry(stamp(datetime.now(UTC)), who, event, "", "", "", "", detail=how)
     audit.add(connection, entry)

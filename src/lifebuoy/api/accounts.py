@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Response
 
-from lifebuoy.accounts import registry
+from lifebuoy.accounts import registry, second_factor
 from lifebuoy.accounts.model import Account, Grant, Permission
 from lifebuoy.api import models, table_models
 from lifebuoy.api.authorisation import Who, needs
@@ -95,6 +95,16 @@ def grant(server: Server, who: Who, name: NamePath, instance: Instance) -> None:
 def revoke(server: Server, who: Who, name: NamePath, instance: Instance) -> None:
     """Take an instance from an owner again."""
     registry.revoke(server.database, name, _grant_of(instance), by=who.account.name)
+
+
+@router.delete(
+    "/accounts/{name}/second-factor",
+    status_code=HTTPStatus.NO_CONTENT,
+    **needs(Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
+def reset_second_factor(server: Server, who: Who, name: NamePath) -> None:
+    """Take the second factor from an account that has lost it; its browsers must sign in again."""
+    second_factor.reset(server.database, name, by=who.account.name)
 
 
 def _told(account: Account, given: tuple[Grant, ...]) -> models.Account:

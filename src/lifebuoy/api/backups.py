@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.encoders import jsonable_encoder
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from lifebuoy.accounts.model import Identity, Permission
 from lifebuoy.api import backup_models, models
@@ -30,6 +31,14 @@ from lifebuoy.operations.listing import Listed, heard
 every = APIRouter(tags=["backup points"])
 router = APIRouter(prefix="/instances/{host}/{uuid}/backups", tags=["backup points"])
 
+
+class _Point(StringConvertor):
+    """The ids of points, so that no other word of a path is taken for one."""
+
+    regex = "[0-9a-f]{8,32}"
+
+
+register_url_convertor("backup_point", _Point())
 PointPath = Annotated[
     str, Path(pattern=r"^[0-9a-f]{8,32}$", description="The whole id of a backup point.")
 ]
@@ -56,14 +65,14 @@ def tell_needs(instance: Instance) -> backup_models.Needs:
     return backup_models.Needs.model_validate(shapes.backup_needs(found))
 
 
-@router.get("/{id}", **_READS)
+@router.get("/{id:backup_point}", **_READS)
 def show_backup(instance: Instance, id: PointPath) -> backup_models.PointDetails:
     """A backup point: what it is made of, and what it depends on."""
     shape = jsonable_encoder(shapes.backup_point(point_of(instance, id)))
     return backup_models.PointDetails.model_validate(shape)
 
 
-@router.get("/{id}/deletion", **_READS)
+@router.get("/{id:backup_point}/deletion", **_READS)
 def plan_deletion(instance: Instance, id: PointPath) -> backup_models.Deletion:
     """What deleting a backup point would do."""
     found = point_of(instance, id).summary
@@ -111,7 +120,7 @@ def tidy_backups(
     return accepted(server, response, made)
 
 
-@router.post("/{id}/restore", **ACTS)
+@router.post("/{id:backup_point}/restore", **ACTS)
 def restore_backup(
     server: Server, who: Who, instance: Instance, response: Response, id: PointPath, key: Key = ""
 ) -> models.Operation:
@@ -121,7 +130,7 @@ def restore_backup(
     return accepted(server, response, made)
 
 
-@router.delete("/{id}", **ACTS)
+@router.delete("/{id:backup_point}", **ACTS)
 def delete_backup(
     server: Server,
     who: Who,

@@ -5,9 +5,7 @@ not go on, or the server stops. What comes faster than the other side takes it w
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,15 +18,16 @@ from lifebuoy.accounts import standing
 from lifebuoy.accounts.model import Permission
 from lifebuoy.accounts.standing import Proof
 from lifebuoy.api.lines import Line, ScreenLine, SerialLine
+from lifebuoy.api.opening import opened
 from lifebuoy.api.state import Serving
-from lifebuoy.console.channel import Channel, open_screen
+from lifebuoy.console.channel import Channel
 from lifebuoy.console.ending import Ending
 from lifebuoy.console.kind import ConsoleKind
 from lifebuoy.console.rfb import NotRfb
 from lifebuoy.console.seats import TooManyConsoles
 from lifebuoy.console.tickets import Admission
 from lifebuoy.errors import ConsoleTaken, HostTrouble, InstanceNotFound, LifebuoyError, NotAllowed
-from lifebuoy.hypervisor import Host, SerialConsole
+from lifebuoy.hypervisor import Host
 from lifebuoy.operations import consoles
 
 _log = structlog.get_logger(__name__)
@@ -36,6 +35,8 @@ _log = structlog.get_logger(__name__)
 #: How often it is looked whether the server stops, and whether the console may go on.
 _STOPPING_S: Final = 0.25
 _LOOK_S: Final = 2.0
+_LAST_LOOKS: Final = 6
+_LAST_LOOK_S: Final = 0.3
 _NOTED_S: Final = 60.0
 _CLOSE_S: Final = 3.0
 _REASON_MOST: Final = 120  # bytes that a close frame has room for
@@ -51,7 +52,6 @@ _CODES: Final = {
     Ending.LOST: 4006,
     Ending.MISUSED: 4007,
 }
-_Opened = Channel | SerialConsole
 
 
 async def run(socket: WebSocket, server: Serving, admission: Admission, proof: Proof) -> None:
@@ -79,11 +79,11 @@ async def run(socket: WebSocket, server: Serving, admission: Admission, proof: P
 async def _carried(
     socket: WebSocket, server: Serving, admission: Admission, proof: Proof
 ) -> Ending:
-    opened = await run_in_threadpool(_open, server, admission)
+    found = await run_in_threadpool(opened, server.hosts, admission)
     line: Line = (
-        ScreenLine(opened, guarded=admission.in_rescue)
-        if isinstance(opened, Channel)
-        else SerialLine(opened)
+        ScreenLine(found, guarded=admission.in_rescue)
+        if isinstance(found, Channel)
+        else SerialLine(found)
     )
     used = asyncio.Event()
     tasks = [
@@ -177,54 +177,20 @@ def _fault(server: Serving, admission: Admission, proof: Proof) -> Ending | None
 
 
 async def _looked_into(server: Serving, admission: Admission) -> Ending:
-    """Why the instance's side has ended."""
+    """Why the instance's side has ended. A machine that ends closes its consoles a moment before
+    its host knows that it has ended."""
 
-    def look() -> Ending:
-        (answer,) = server.hosts.ask(
-            lambda host: consoles.ending(host, admission), [admission.host]
-        )
+    def question(host: Host) -> Ending | None:
+        return consoles.ending(host, admission)
+
+    for _ in range(_LAST_LOOKS):
+        (answer,) = await run_in_threadpool(server.hosts.ask, question, [admission.host])
         if answer.error is not None:
             return Ending.LOST
-        alone = Ending.TAKEN if admission.kind is ConsoleKind.SERIAL else Ending.LOST
-        return answer.value or alone
-
-    return await run_in_threadpool(look)
-
-
-def _open(server: Serving, admission: Admission) -> _Opened:
-    """Open it within the deadline of its host; what comes later is closed again.
-
-    Raises:
-        LifebuoyError: it cannot be had.
-    """
-    lock, late, made = threading.Lock(), threading.Event(), list[_Opened]()
-
-    def question(host: Host) -> None:
-        opened = _opener(admission)(host)
-        with lock:
-            if not late.is_set():
-                made.append(opened)
-                return
-        opened.close()
-
-    (answer,) = server.hosts.ask(question, [admission.host])
-    with lock:
-        late.set()
-    if answer.error is None and made:
-        return made[0]
-    for opened in made:
-        opened.close()
-    raise answer.error or HostTrouble("the console could not be opened", safe="")
-
-
-def _opener(admission: Admission) -> Callable[[Host], _Opened]:
-    def screen(host: Host) -> _Opened:
-        return open_screen(host, consoles.allowed(host, admission))
-
-    def serial(host: Host) -> _Opened:
-        return consoles.allowed(host, admission).open_serial(force=admission.force)
-
-    return screen if admission.kind is ConsoleKind.VNC else serial
+        if answer.value is not None:
+            return answer.value
+        await asyncio.sleep(_LAST_LOOK_S)
+    return Ending.TAKEN if admission.kind is ConsoleKind.SERIAL else Ending.LOST
 
 
 def _of_error(error: LifebuoyError) -> Ending:

@@ -15,7 +15,7 @@ from anyio import to_thread
 from starlette.types import ASGIApp
 
 from lifebuoy.api.events import Hub
-from lifebuoy.api.state import Serving
+from lifebuoy.api.state import Serving, Signing
 from lifebuoy.errors import HostTrouble
 from lifebuoy.operations import history
 from lifebuoy.operations.desk import Desk
@@ -37,6 +37,7 @@ def run(
     origin: str,
     desk: Desk,
     hosts: Reach,
+    signing: Signing,
     overview: Overview,
     stopping: threading.Event,
     make: Callable[[Serving], ASGIApp],
@@ -57,6 +58,7 @@ def run(
             hosts=hosts,
             overview=overview,
             hub=Hub(lambda id_: history.account(desk.database, id_), stopping),
+            signing=signing,
             origin=origin,
             names=names(where, origin),
             stopping=stopping,

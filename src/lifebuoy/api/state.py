@@ -9,6 +9,9 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from lifebuoy.accounts.model import Role
+from lifebuoy.accounts.provider import Provider
+from lifebuoy.accounts.vault import Vault
 from lifebuoy.api.events import Hub
 from lifebuoy.console.pictures import Pictures
 from lifebuoy.console.seats import Seats
@@ -19,6 +22,16 @@ from lifebuoy.operations.reach import Reach
 from lifebuoy.store import Database
 
 API: Final = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How people sign in: what seals their secrets, and which roles must have a second factor;
+    the OpenID provider, where there is one."""
+
+    vault: Vault
+    required: frozenset[Role] = frozenset()
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,7 @@ class Serving:
     hosts: Reach
     overview: Overview
     hub: Hub
+    signing: Signing
     origin: str = ""
     names: frozenset[str] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)

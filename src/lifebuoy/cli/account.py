@@ -11,6 +11,7 @@ import typer
 
 from lifebuoy.cli import ask, columns, durable, options, output
 from lifebuoy.cli.session import Session, of
+from lifebuoy.errors import BadInput
 from lifebuoy.operations.daemon import daemon_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="The accounts of the server (lifebuoy serve): who may sign in, and what each may do.",
     epilog="Example: $ lifebuoy account add ana --role admin",
 )
+
+_SIGN_IN = "how somebody proves who he is, is changed on the server's machine"
 
 Name = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="The name of the account.", show_default=False)
@@ -142,6 +145,59 @@ def password(
     _done(name, "password", f"The password of '{name}' is another now.", as_json=json, **told)
     if not json:
         _tell(made_up)
+
+
+@app.command("totp-reset", epilog="Example:\n\n$ lifebuoy account totp-reset ben")
+def totp_reset(context: typer.Context, name: Name, json: options.Json = False) -> None:
+    """Take the second factor from an account that has lost it; its browsers must sign in again.
+
+    Its password is asked for as before; whoever may have taken the password needs another one
+    (lifebuoy account password).
+    """
+    from lifebuoy.accounts import second_factor
+
+    session = of(context)
+    session.require_here(_SIGN_IN)
+    second_factor.reset(durable.database(session), name, by=durable.who(os.environ))
+    words = f"'{name}' signs in with its password alone until it sets another second factor up."
+    _done(name, "totp-reset", words, as_json=json)
+
+
+@app.command("link", epilog="Example:\n\n$ lifebuoy account link ben 248289761001")
+def link(
+    context: typer.Context,
+    name: Name,
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="What the provider calls the person for good: the claim sub.", show_default=False
+        ),
+    ],
+    json: options.Json = False,
+) -> None:
+    """Let somebody at the OpenID provider of the settings sign in as an account."""
+    from lifebuoy.accounts import linking
+    from lifebuoy.accounts.provider import Person
+
+    session = of(context)
+    session.require_here(_SIGN_IN)
+    issuer = session.settings.openid.issuer
+    if not issuer:
+        raise BadInput("the settings name no OpenID provider", hint="the setting openid.issuer")
+    person = Person(issuer, subject, {})
+    linking.link(durable.database(session), person, name, by=durable.who(os.environ))
+    _done(name, "link", f"'{name}' is linked to '{subject}' at {issuer}.", as_json=json)
+
+
+@app.command("unlink", epilog="Example:\n\n$ lifebuoy account unlink ben")
+def unlink(context: typer.Context, name: Name, json: options.Json = False) -> None:
+    """Let nobody at an OpenID provider sign in as an account any more."""
+    from lifebuoy.accounts import linking
+
+    session = of(context)
+    session.require_here(_SIGN_IN)
+    linking.unlink(durable.database(session), name, by=durable.who(os.environ))
+    _done(name, "unlink", f"'{name}' is not linked any more.", as_json=json)
 
 
 @app.command("grant", epilog="Example:\n\n$ lifebuoy account grant ben web1")

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import structlog
@@ -15,9 +16,11 @@ from lifebuoy.cli import durable, log, options, output
 from lifebuoy.cli.served import Hosts
 from lifebuoy.cli.session import Session, of
 from lifebuoy.cli.worker import worker_name
+from lifebuoy.errors import BadInput
 from lifebuoy.interruption import BackgroundThread
 
 if TYPE_CHECKING:
+    from lifebuoy.api.state import Signing
     from lifebuoy.operations.serving import Served
     from lifebuoy.settings.listening import Listen
     from lifebuoy.store.audit import Entry
@@ -97,6 +100,7 @@ def _serve(
     from lifebuoy.operations.serving import Worker
     from lifebuoy.web.app import make
 
+    signing = _signing(session, where)
     stopping = threading.Event()
     worker = Worker(opened.engine, hosts, worker_name(), parallel, _operation, _seen, _notice)
     desk = Desk(opened.engine, worker)
@@ -128,7 +132,7 @@ def _serve(
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _STOPPING}
     try:
         origin = session.settings.server.origin
-        serving.run(where, origin, desk, hosts, overview, stopping, make, told)
+        serving.run(where, origin, desk, hosts, signing, overview, stopping, make, told)
     finally:
         overview.stop()
         stopping.set()
@@ -138,6 +142,30 @@ def _serve(
         _log.info("ended")
     if broken:
         raise broken[0]
+
+
+def _signing(session: Session, where: Listen) -> Signing:
+    """How people sign in; before anything is begun, as its settings may be wrong."""
+    from lifebuoy.accounts import vault
+    from lifebuoy.accounts.model import Role
+    from lifebuoy.api.state import Signing
+
+    server, openid = session.settings.server, session.settings.openid
+    key_file = server.key_file or session.state_dir / vault.FILE
+    opened, required = vault.open_vault(key_file), frozenset(map(Role, server.second_factor))
+    if not openid.issuer:
+        return Signing(opened, required)
+    from lifebuoy.accounts.provider import Provider
+    from lifebuoy.api.serving import names
+    from lifebuoy.settings.openid import secret_of
+
+    if names(where, server.origin) is None:
+        raise BadInput(
+            "a provider must know where to send browsers back to",
+            hint="the setting server.origin, such as https://rescue.example",
+        )
+    secret = secret_of(openid)
+    return Signing(opened, required, Provider(replace(openid, client_secret=secret)))
 
 
 def _operation(served: Served) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import libvirt
 
-from lifebuoy.errors import HostTrouble
+from lifebuoy.errors import HostTrouble, Refused
 from lifebuoy.hypervisor import poolxml
 from lifebuoy.hypervisor.poolsetup import refresh
 from lifebuoy.hypervisor.translation import as_ours, code, message, translated
@@ -81,8 +81,11 @@ def _find_or_make(conn: Any, folder: str) -> tuple[Any, bool]:
             pool.create(0)
         return pool, True
     except libvirt.libvirtError as exc:
+        doing = f"look for a storage pool over '{folder}'"
+        if code(exc) == libvirt.VIR_ERR_NO_SUPPORT:  # libvirt's play host
+            raise as_ours(exc, doing, error=Refused, safe="Nothing was changed.") from exc
         if code(exc) != libvirt.VIR_ERR_NO_STORAGE_POOL:
-            raise as_ours(exc, f"look for a storage pool over '{folder}'") from exc
+            raise as_ours(exc, doing) from exc
     xml = poolxml.directory_pool(f"lifebuoy-{secrets.token_hex(4)}", folder)
     with translated(f"open '{folder}' on the host", error=HostTrouble):
         return conn.storagePoolCreateXML(xml, 0), True

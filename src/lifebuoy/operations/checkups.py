@@ -170,11 +170,15 @@ class Checkups:
         """Keep what a repair saw when it looked again; for the engine."""
         if not isinstance(operation, Repairing) or (report := operation.report) is None:
             return
+        try:
+            session = operation.session
+        except LifebuoyError:
+            return  # the host is out of reach; what was seen before counts as old
         key = (record.daemon, record.instance)
         with self._lock:
             before = self._shelf.get(key)
             began = before.began if before else ""
-            made = Checkup(operation.session, report, _now(), record.id, began)
+            made = Checkup(session, report, _now(), record.id, began)
             self._shelf.put(key, made)
 
     def _look(

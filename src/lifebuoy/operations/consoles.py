@@ -85,7 +85,7 @@ def note_closed(database: Database, admission: Admission, why: Ending, seconds: 
 
 
 def _note(
-    database: Database, admission: Admission, event: Happening, outcome: str, detail: str
+    database: Database, admission: Admission, event: Happening, code: str, detail: str
 ) -> None:
     entry = Entry(
         stamp(datetime.now(UTC)),
@@ -95,7 +95,7 @@ def _note(
         admission.called,
         admission.uuid,
         admission.name,
-        outcome=outcome,
+        code=code,
         detail=detail,
     )
     with database.writing() as connection:

@@ -35,7 +35,7 @@ _AGAIN_S: Final = 2.0
 #: Nothing else tells that a host hangs: so often it is asked for a word where nothing is read.
 _WORD_S: Final = 5.0
 #: Everything is looked at so often, and never for more than one part in so many of the time.
-_EVERYTHING_S: Final = 60.0
+EVERYTHING_S: Final = 60.0
 _SHARE: Final = 50
 #: More marks than this are as good as all.
 _MARKS_MAX: Final = 20_000
@@ -59,10 +59,18 @@ class Seen:
 
 
 class Inventory:
-    """Of the host at ``place``. ``patience_s`` is how long it may be silent."""
+    """Of the host at ``place``. ``patience_s`` is how long it may be silent, ``everything_s`` how
+    often everything is looked at."""
 
-    def __init__(self, place: Place, connect: Connect, patience_s: float) -> None:
+    def __init__(
+        self,
+        place: Place,
+        connect: Connect,
+        patience_s: float,
+        everything_s: float = EVERYTHING_S,
+    ) -> None:
         self.place = place
+        self._everything_s = everything_s
         self._connect = connect
         self._patience_s = patience_s
         self._changed = threading.Condition()
@@ -246,7 +254,7 @@ class Inventory:
                 self._known, self._seen = known, None
             self._read = max(self._read, told)
             self._is_whole, self._error = True, None
-            self._whole_due = time.monotonic() + max(_EVERYTHING_S, _SHARE * took)
+            self._whole_due = time.monotonic() + max(self._everything_s, _SHARE * took)
             self._changed.notify_all()
 
     def _read_marked(self, host: Host) -> set[str]:

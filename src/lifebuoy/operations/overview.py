@@ -14,7 +14,7 @@ from lifebuoy.errors import LifebuoyError
 from lifebuoy.hosts.fleet import Answer
 from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
-from lifebuoy.operations.inventory import Inventory, Seen
+from lifebuoy.operations.inventory import EVERYTHING_S, Inventory, Seen
 from lifebuoy.operations.listing import Listed, Page, Query, Table, page, rows
 from lifebuoy.operations.reach import Reach
 from lifebuoy.operations.status import InstanceSummary
@@ -26,11 +26,12 @@ Instances = frozenset[tuple[str, str]] | None
 
 
 class Overview:
-    """Of the hosts that ``reach`` gives. ``patience_s`` is how long each may be silent. From any
-    thread."""
+    """Of the hosts that ``reach`` gives. ``patience_s`` is how long each may be silent,
+    ``everything_s`` how often all instances are looked at. From any thread."""
 
-    def __init__(self, reach: Reach, patience_s: float) -> None:
+    def __init__(self, reach: Reach, patience_s: float, everything_s: float = EVERYTHING_S) -> None:
         self._reach = reach
+        self._everything_s = everything_s
         self._patience_s = patience_s
         self._turn = threading.Lock()
         self._places: tuple[Place, ...] = ()
@@ -114,7 +115,7 @@ class Overview:
             (answer,) = self._reach.ask(lambda host: host, [place.name])
             return answer
 
-        return Inventory(place, connect, self._patience_s)
+        return Inventory(place, connect, self._patience_s, self._everything_s)
 
 
 def _listed(place: Place, found: Seen | LifebuoyError, sees: Instances) -> Listed[InstanceSummary]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -17,6 +17,7 @@ from lifebuoy.errors import BadInput
 from lifebuoy.hosts.place import Place, require_name, require_uri
 from lifebuoy.operations.retention import USUAL, Retention
 from lifebuoy.settings.listening import LISTEN, listen_of, require_origin, require_server
+from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.values import HOST_TIMEOUT_S, Client, Server, Settings
 
 PREFIX: Final = "LIFEBUOY_"
@@ -87,6 +88,28 @@ class ServerModel(BaseModel):
         description="The address at which browsers see it where a proxy stands before it, such as "
         "https://rescue.example; with https, cookies are sent over that alone.",
     )
+    key_file: Annotated[Path | None, Field(strict=False)] = Field(
+        default=None,
+        description="The file of the key that seals the secrets of second factors (mode 0600); "
+        "else one of this user's. It is made where there is none. Servers that share a database "
+        "share it.",
+        examples=["/etc/lifebuoy/server.key"],
+    )
+    second_factor: list[Literal["admin", "operator", "owner"]] = Field(
+        default=[],
+        description="Roles whose accounts must have a second factor to sign in with a password; "
+        "the others may.",
+        examples=[["admin"]],
+    )
+
+    def values(self) -> Server:
+        """The same as the rest of the program takes it."""
+        return Server(
+            self.listen,
+            self.origin,
+            self.key_file.expanduser() if self.key_file else None,
+            frozenset(self.second_factor),
+        )
 
 
 class ClientModel(BaseModel):
@@ -180,6 +203,10 @@ class SettingsModel(BaseSettings):
         default=ServerModel(),
         description="The server, a table: [server].",
     )
+    openid: OpenIdModel = Field(
+        default=OpenIdModel(),
+        description="An OpenID provider to sign in at beside passwords, a table: [openid].",
+    )
     client: ClientModel = Field(
         default=ClientModel(),
         description="The server that commands speak to, a table: [client].",
@@ -198,7 +225,8 @@ class SettingsModel(BaseSettings):
             pool=self.pool,
             host_timeout_s=self.host_timeout_s,
             retention=Retention(self.operations_kept_days, self.operations_kept_newest),
-            server=Server(self.server.listen, self.server.origin),
+            server=self.server.values(),
+            openid=self.openid.values(),
             client=Client(
                 self.client.url,
                 self.client.ca_file.expanduser() if self.client.ca_file else None,

@@ -21,10 +21,11 @@ from lifebuoy.settings.model import (
     ServerModel,
     SettingsModel,
 )
+from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.validation import variable
 
 #: Said by their keys; a variable for a whole table would be JSON.
-_TABLES: Final = frozenset({"server", "client"})
+_TABLES: Final = frozenset({"server", "client", "openid"})
 _HEAD: Final = """# Settings
 
 Made by `python -m lifebuoy.settings.reference > docs/settings.md`; do not edit it by hand.
@@ -65,11 +66,11 @@ object of JSON. What file and environment say of hosts is put together.
 An API key is no setting: it is in LIFEBUOY_API_KEY or the file of `client.key_file`, which must be
 its user's alone (0600), and never on the command line, where others see it.
 
-The only setting that may hold a secret is `database`. Better keep its password out of it:
-PostgreSQL's own `~/.pgpass` or PGPASSFILE serve (mode 0600). A file with a password in it should be
-its user's alone: `chmod 0600`, as `lifebuoy host add` makes it. `lifebuoy config show` shows no
-password, and no log, error or record holds the URL with it. URIs of hosts with a password are
-refused.
+Two settings may hold a secret: `openid.client_secret`, for which a file or the variable is better,
+and `database`. Better keep its password out of it: PostgreSQL's own `~/.pgpass` or PGPASSFILE serve
+(mode 0600). A file with a password in it should be its user's alone: `chmod 0600`, as `lifebuoy
+host add` makes it. `lifebuoy config show` shows neither, and no log, error or record holds one.
+URIs of hosts with a password are refused.
 
 ## Names of hosts
 
@@ -86,6 +87,8 @@ def page() -> str:
         *(_lines(SettingsModel.model_fields, "")),
         "\n## Keys of the server: `[server]`\n",
         *(_lines(ServerModel.model_fields, "server.")),
+        "\n## Keys of an OpenID provider: `[openid]`\n",
+        *(_lines(OpenIdModel.model_fields, "openid.")),
         "\n## Keys of the client: `[client]`\n",
         *(_lines(ClientModel.model_fields, "client.")),
         "\n## Keys of a host: `[hosts.NAME]`\n",
@@ -105,7 +108,7 @@ def _default(field: FieldInfo) -> str:
         return " Required."
     if isinstance(value, BaseModel):
         return ""
-    return "" if value in (None, "", {}) else f" Default: {json.dumps(value)}."
+    return "" if value in (None, "", {}, []) else f" Default: {json.dumps(value)}."
 
 
 def _variable(name: str, prefix: str) -> str:

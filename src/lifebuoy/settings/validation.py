@@ -22,6 +22,7 @@ from lifebuoy.settings.model import (
     ServerModel,
     SettingsModel,
 )
+from lifebuoy.settings.openid import OpenIdModel
 from lifebuoy.settings.reading import SERVER_VARIABLE
 from lifebuoy.settings.values import Found, Origin
 
@@ -31,6 +32,7 @@ _SERVER: Final = ("client", "url")
 _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "server": ServerModel,
     "client": ClientModel,
+    "openid": OpenIdModel,
     "hosts": HostModel,
 }
 #: How alike two names are of which one is the other misspelt.
@@ -138,11 +140,15 @@ def _leaves(model: SettingsModel, said: Sources) -> Iterator[tuple[tuple[str, ..
                 yield ("hosts", host, "uri"), value[host].uri
                 if value[host].pool:
                     yield ("hosts", host, "pool"), value[host].pool
-        elif name in {"server", "client"}:
+        elif name in {"server", "client", "openid"}:
             for key in type(value).model_fields:
-                yield (name, key), getattr(value, key)
+                yield (name, key), _shown(key, getattr(value, key))
         else:
             yield (name,), masked(value) if name == "database" else value
+
+
+def _shown(key: str, value: Any) -> Any:
+    return "***" if key == "client_secret" and value else value
 
 
 def _merged(below: _Tree, above: _Tree) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +16,35 @@ HOST_TIMEOUT_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``."""
+    """Where ``lifebuoy serve`` listens, and how browsers see it; ``settings/listening.py``.
+
+    ``key_file`` holds the key that seals secrets, None for one in the state folder; accounts of
+    the roles ``second_factor`` must have one.
+    """
 
     listen: str = LISTEN
     origin: str = ""
+    key_file: Path | None = None
+    second_factor: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenId:
+    """An OpenID provider to sign in at; ``settings/openid.py`` says what each means. There is none
+    where ``issuer`` is empty."""
+
+    issuer: str = ""
+    title: str = "OpenID"
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    client_secret_file: Path | None = None
+    ca_file: Path | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    name_claim: str = "preferred_username"
+    role_claim: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
+    create: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +71,7 @@ class Settings:
     host_timeout_s: float = HOST_TIMEOUT_S
     retention: Retention = USUAL
     server: Server = Server()
+    openid: OpenId = OpenId()
     client: Client = Client()
     hosts: tuple[Place, ...] = ()
 

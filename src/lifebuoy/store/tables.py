@@ -173,6 +173,47 @@ sessions = sa.Table(
     sa.Column("expires", TIME, nullable=False),
 )
 
+#: Sign-ins that have shown the password and still need a code; of the token only its SHA-256.
+half_sign_ins = sa.Table(
+    "half_sign_ins",
+    metadata,
+    sa.Column("token", sa.String(64), primary_key=True),
+    _account(),
+    sa.Column("expires", TIME, nullable=False),
+)
+
+#: Second factors. ``secret`` is sealed with a key that is not in the database, ``last_step`` the
+#: latest time step whose code was used.
+second_factors = sa.Table(
+    "second_factors",
+    metadata,
+    _account(),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("last_step", sa.BigInteger, nullable=False),
+    sa.Column("since", TIME, nullable=False),
+    sa.PrimaryKeyConstraint("account"),
+)
+
+#: Recovery codes that were not used; only their SHA-256.
+recovery_codes = sa.Table(
+    "recovery_codes",
+    metadata,
+    _account(),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.PrimaryKeyConstraint("account", "code"),
+)
+
+#: Who an account is at an OpenID provider: never its name there, which can change hands.
+provider_identities = sa.Table(
+    "provider_identities",
+    metadata,
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False),
+    _account(),
+    sa.Column("created", TIME, nullable=False),
+    sa.PrimaryKeyConstraint("issuer", "subject"),
+)
+
 #: Keys of programs; of the key only its SHA-256. ``scopes`` are words with blanks between.
 api_keys = sa.Table(
     "api_keys",

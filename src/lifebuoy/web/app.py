@@ -25,17 +25,21 @@ from lifebuoy.web import (
     guide,
     hosts,
     images,
+    openid,
     operations,
     own,
     pages,
     password,
     saving,
     signing,
+    totp,
 )
 
 PAGES: Final = (
     signing.router,
     guide.router,
+    totp.router,
+    openid.router,
     pages.router,
     acting.router,
     checking.router,

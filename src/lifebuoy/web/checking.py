@@ -117,7 +117,7 @@ def mend(
 ) -> Response:
     """Mend; the page shows each step."""
     try:
-        if _needs_consent(_todo(server, instance, only), only) and not consent:
+        if consent_is_needed(_todo(server, instance, only), only) and not consent:
             raise ConsentNeeded("a repair of high risk is made with your consent only")
         known = secret(passphrase)
         asked = repair_request(only, known, offline=offline)
@@ -197,7 +197,7 @@ def _repair_dialog(
         **_common(instance),
         todo=todo,
         only=only,
-        needs_consent=_needs_consent(todo, only),
+        needs_consent=consent_is_needed(todo, only),
         error=error,
     )
 
@@ -208,7 +208,7 @@ def _todo(server: Serving, instance: Reached, only: tuple[str, ...]) -> list[Fin
     return repair.chosen(found.report, only) if found and found.report else []
 
 
-def _needs_consent(todo: list[Finding], only: tuple[str, ...]) -> bool:
+def consent_is_needed(todo: list[Finding], only: tuple[str, ...]) -> bool:
     """Whether something of high risk is named, or something of which that is not known."""
     known = {one.id: one.repair.risk for one in todo if one.repair}
     return any(known.get(id_, Risk.HIGH) is Risk.HIGH for id_ in only)

@@ -6,6 +6,7 @@ from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -13,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from lifebuoy.accounts.model import Identity
 from lifebuoy.api.reaching import path_of
+from lifebuoy.api.state import serving
 from lifebuoy.measures import size
 from lifebuoy.model import InstanceState
 from lifebuoy.web import table_words, words
@@ -22,6 +24,7 @@ from lifebuoy.web.language import Language, chosen
 from lifebuoy.web.language import words as words_of
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_OF_ADDRESSES: Final = ":/%#?=@[]!$&'()*+,;"
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
 
@@ -49,10 +52,17 @@ def text(request: Request, template: str, who: Identity | None = None, **known: 
             language=language,
             languages=list(Language),
             here=request.url.path,
+            provider=_provider(request),
             frame="part.html" if is_for_script(request) else "base.html",
             **known,
         )
     )
+
+
+def _provider(request: Request) -> str:
+    """What people call the OpenID provider; empty where there is none."""
+    found = serving(request).signing.provider
+    return found.title if found else ""
 
 
 def is_for_script(request: Request) -> bool:
@@ -63,7 +73,8 @@ def is_for_script(request: Request) -> bool:
 def go(request: Request, where: str) -> Response:
     """Have the browser go to a page of ours, be it a script that asked or the browser itself."""
     if is_for_script(request):
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": where})
+        there = quote(where, safe=_OF_ADDRESSES)  # as the other answer does it, too
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": there})
     return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
 
-from lifebuoy.accounts import sessions
+from lifebuoy.accounts import entering, sessions
+from lifebuoy.accounts.entering import Missing
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import problems
 from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
+from lifebuoy.api.keys import address_of
 from lifebuoy.api.state import Server
-from lifebuoy.errors import NotSignedIn, TooManyTries
+from lifebuoy.errors import LifebuoyError, NotSignedIn, TooManyTries
 from lifebuoy.web import language
+from lifebuoy.web.cookies import keep_half, keep_session
 from lifebuoy.web.language import Language
 from lifebuoy.web.render import go, is_ours, page
 
@@ -22,9 +26,9 @@ _YEAR_S = 31_536_000
 
 
 @router.get("/login", **needs(None))
-def login(request: Request, next: str = "/") -> Response:
-    """The page to sign in at."""
-    return page(request, "login.html", next=next, name="", error=None)
+def login(request: Request, next: str = "/", out: bool = False) -> Response:
+    """The page to sign in at; ``out`` where somebody has just signed out."""
+    return login_page(request, next=next, out=out)
 
 
 @router.post("/login", **needs(None))
@@ -37,31 +41,22 @@ def sign_in(
 ) -> Response:
     """Sign in, and go on to where somebody wanted to go."""
     require_same_origin(request, server)
-    address = request.client.host if request.client else ""
+    address, required = address_of(request), server.signing.required
     try:
-        token = sessions.sign_in(server.database, name, password, address)
+        entered = entering.sign_in(server.database, name, password, address, required)
     except (NotSignedIn, TooManyTries) as error:
-        status = problems.status_of(error)
-        shown = page(request, "login.html", status=status, next=next, name=name, error=error)
-        shown.headers.update(problems.headers_of(error) if status != 401 else {})
-        return shown
-    answer = go(request, next if is_ours(next) else "/")
-    answer.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(sessions.LIFE.total_seconds()),
-        secure=server.is_secure,
-        httponly=True,
-        samesite="lax",
-    )
-    return answer
+        return login_page(request, next=next, name=name, error=error)
+    where = next if is_ours(next) else "/"
+    if entered.missing is not Missing.NOTHING:
+        return keep_half(server, go(request, f"/login/code?next={quote(where)}"), entered.token)
+    return keep_session(server, go(request, where), entered.token)
 
 
 @router.post("/logout", **needs(Permission.READ))
 def sign_out(request: Request, server: Server, _who: Who) -> Response:
     """End the session."""
     sessions.sign_out(server.database, request.cookies.get(COOKIE, ""))
-    answer = go(request, "/login")
+    answer = go(request, "/login?out=true" if server.signing.provider else "/login")
     answer.delete_cookie(COOKIE)
     return answer
 
@@ -80,3 +75,20 @@ def choose_language(
         language.COOKIE, to.value, max_age=_YEAR_S, secure=server.is_secure, samesite="lax"
     )
     return answer
+
+
+def login_page(
+    request: Request,
+    *,
+    next: str,
+    name: str = "",
+    error: LifebuoyError | None = None,
+    out: bool = False,
+) -> Response:
+    """The page to sign in at, with what was wrong."""
+    shown = page(request, "login.html", next=next, name=name, error=error, out=out)
+    if error is not None:
+        shown.status_code = problems.status_of(error)
+        waits = problems.headers_of(error).items()
+        shown.headers.update({name: value for name, value in waits if name == "Retry-After"})
+    return shown

@@ -38,6 +38,8 @@ EVENTS: Final[dict[Happening, str]] = {
     Happening.SIGNED_IN: N_("signed in"),
     Happening.SIGN_IN_REFUSED: N_("sign-in refused"),
     Happening.ACCOUNT_CHANGED: N_("account changed"),
+    Happening.CONSOLE_OPENED: N_("console opened"),
+    Happening.CONSOLE_CLOSED: N_("console closed"),
 }
 
 #: What runs an instance's processors, where it is not the host's own.
@@ -51,6 +53,12 @@ CHANGES: Final[dict[str, str]] = {
     "account-password": N_("password changed"),
     "account-grant": N_("instance given"),
     "account-revoke": N_("instance taken away"),
+    "account-link": N_("linked with a provider"),
+    "account-unlink": N_("no longer linked with a provider"),
+    "second-factor-on": N_("second factor set up"),
+    "second-factor-off": N_("second factor given up"),
+    "second-factor-recovery": N_("signed in by a recovery code"),
+    "second-factor-reset": N_("second factor taken away"),
     "api-key-add": N_("API key made"),
     "api-key-remove": N_("API key removed"),
 }

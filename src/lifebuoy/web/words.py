@@ -103,6 +103,9 @@ STEPS: Final = (
 #: What is said above an error, by its code.
 ERRORS: Final[dict[str, str]] = {
     "not-signed-in": N_("Sign-in failed"),
+    "code-refused": N_("The code is not accepted"),
+    "provider-trouble": N_("The provider does not answer as it should"),
+    "vault-closed": N_("That cannot be read any more"),
     "too-many-tries": N_("Too many tries"),
     "forbidden": N_("Not permitted"),
     "not-allowed": N_("Not possible in this state"),

@@ -101,6 +101,13 @@ export class Connection {
   }
 }
 
+// A module of the parts that come from elsewhere, by the version that this one was asked for by: so
+// the browser keeps it and all that it imports.
+export function part(name) {
+  const version = new URL(import.meta.url).pathname.split("/").at(-2);
+  return import(`/parts/${version}/${name}`);
+}
+
 // Keys go to the instance while its console has the focus, Tab too: this is the way out.
 export function wayOut(console_, elsewhere) {
   console_.addEventListener("keydown", (event) => {

@@ -1,9 +1,10 @@
 // The page of an instance's serial console.
 
 import "./strict-style.js";
-import { FitAddon } from "/parts/xterm/addon-fit.mjs";
-import { Terminal } from "/parts/xterm/xterm.mjs";
-import { Connection, fullScreen, wayOut } from "./connection.js";
+import { Connection, fullScreen, part, wayOut } from "./connection.js";
+
+const { Terminal } = await part("xterm/xterm.mjs");
+const { FitAddon } = await part("xterm/addon-fit.mjs");
 
 const root = document.getElementById("console");
 const place = document.getElementById("terminal");

@@ -1,8 +1,9 @@
 // The page of an instance's screen.
 
-import RFB from "/parts/novnc/core/rfb.js";
-import { Connection, fullScreen, wayOut } from "./connection.js";
+import { Connection, fullScreen, part, wayOut } from "./connection.js";
 import { strokes, symbolOf } from "./typing.js";
+
+const { default: RFB } = await part("novnc/core/rfb.js");
 
 // So fast that nobody waits, so slow that the few keys which a PS/2 keyboard keeps are not too few.
 const STROKE_MS = 12;
