@@ -21,6 +21,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from lifebuoy.doctor import screen
 from tests.browser.test_console import CHROMIUM
 from tests.browser.test_demo_web import demo
+from tests.browser.test_screens import keyed
 
 WORD: Final = "Rescue-Me-2026"
 _SLOW_S: Final = 240.0
@@ -53,16 +54,15 @@ class Story:
             kept = taken.quantize(_COLOURS, dither=Image.Dither.NONE)
             kept.save(self._folder / f"{language}-{name}.png", optimize=True)
 
-    def shown_on_screen(self, uuid: str, *wanted: str) -> str:
-        """What the screen of the machine shows once it shows one of these."""
+    def shown_on_screen(self, uuid: str, wanted: str) -> None:
+        """Wait until the screen of the machine shows that."""
         deadline = time.monotonic() + _SLOW_S
         text = ""
-        while not any(one in text for one in wanted):
+        while wanted not in text:
             assert time.monotonic() < deadline, text
             taken = self.page.request.get(f"/api/v1/instances/-/{uuid}/screenshot")
             text = screen.read(taken.body()).text if taken.ok else ""
             time.sleep(0.5)
-        return text
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
@@ -135,24 +135,18 @@ def repaired(story: Story, uuid: str) -> None:
     page.locator("#screen canvas").focus()
     log_in(story, uuid)
     for line, wanted in _TYPED:
-        page.keyboard.type(f"clear; {line}\n", delay=30)
+        keyed(page, f"clear; {line}\n")
         story.shown_on_screen(uuid, wanted)
     page.goto(details)
 
 
 def log_in(story: Story, uuid: str) -> None:
-    """As root on the screen; as often as it takes, as login drops what is typed too early."""
-    text = ""
-    for _ in range(5):
-        story.page.keyboard.type("root\n", delay=30)
-        story.shown_on_screen(uuid, "Password:")
-        time.sleep(2)
-        story.page.keyboard.type(f"{WORD}\n", delay=30)
-        text = story.shown_on_screen(uuid, "root@", "Login incorrect")
-        if "root@" in text:
-            return
-        story.page.keyboard.type("\n" * 25, delay=30)  # out of sight with what was refused
-    raise AssertionError(text)
+    """As root, on the screen."""
+    keyed(story.page, "root\n")
+    story.shown_on_screen(uuid, "Password:")
+    time.sleep(2)  # login drops what is typed before it listens
+    keyed(story.page, f"{WORD}\n")
+    story.shown_on_screen(uuid, "root@")
 
 
 def left(story: Story) -> None:
