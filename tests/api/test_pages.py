@@ -190,3 +190,17 @@ def test_who_guesses_passwords_must_wait(played: Server) -> None:
             wait_s = int(client.post("/login", data=wrong).headers.get("retry-after", 0))
         answer = client.post("/login", data=right)
         assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Owner's guide"), ("zh-CN", "使用指南")])
+def test_the_guide_is_there_for_everybody_with_its_pictures(
+    played: Server, language: str, title: str
+) -> None:
+    with played.client() as client:
+        shown = client.get("/guide/", headers={"Accept-Language": language})
+        assert shown.status_code == 200 and title in shown.text.partition("</h1>")[0]
+        pictures = re.findall(r'<img src="(images/[^"]+)"', shown.text)
+        assert len(pictures) >= 4
+        for picture in pictures:
+            found = client.get(f"/guide/{picture}")
+            assert found.headers["content-type"] == "image/png", picture

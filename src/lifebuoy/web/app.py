@@ -22,6 +22,7 @@ from lifebuoy.web import (
     checking,
     consoles,
     errors,
+    guide,
     hosts,
     images,
     openid,
@@ -37,6 +38,7 @@ from lifebuoy.web import (
 
 PAGES: Final = (
     signing.router,
+    guide.router,
     totp.router,
     openid.router,
     pages.router,
@@ -73,6 +75,7 @@ def with_pages(app: FastAPI) -> FastAPI:
         app.include_router(router)
     for name in assets.FOLDERS:
         app.mount(f"/{name}", assets.Assets(name), name)
+    app.mount("/guide/images", assets.Assets("guide/images"), "guide-images")
     assets.version()  # reads them now, and not when the first page is waited for
     app.add_exception_handler(LifebuoyError, errors.of_ours)
     app.add_exception_handler(RequestValidationError, errors.of_validation)
