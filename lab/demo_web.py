@@ -28,6 +28,7 @@ from lifebuoy.errors import LifebuoyError
 
 ACCOUNT: Final = "demo"
 BROKEN: Final = "grub_files_gone"
+_KEY: Final = ("api-key", "add", ACCOUNT, "--scope", "read", "--scope", "act", "--json")
 _COMMAND_S: Final = 60
 _END_S: Final = 60.0
 
@@ -105,9 +106,12 @@ def _lifebuoy(environment: Mapping[str, str], *words: str) -> str:
 def _serve(stage: Stage, environment: Mapping[str, str], listen: str) -> int:
     words = ("account", "add", ACCOUNT, "--role", "admin", "--generate-password", "--json")
     password = json.loads(_lifebuoy(environment, *words))["password"]
+    key = json.loads(_lifebuoy(environment, *_KEY))["key"]
     with _server(stage, environment, listen) as (server, url):
         stage.head("The machine 'demo' does not boot any more. Help it in a browser:")
         print(f"\n  {url}\n\n  account   {ACCOUNT}\n  password  {password}\n", flush=True)
+        print("The same from another terminal, by the command line through the server:\n")
+        print(f"  export LIFEBUOY_SERVER={url} LIFEBUOY_API_KEY={key}\n  lifebuoy list\n")
         print("The login is for this run alone. Ctrl-C ends it, and removes all of it.", flush=True)
         try:
             server.wait()

@@ -50,7 +50,7 @@ async function ask(provider, request, response) {
   }
   if (request.method !== "POST") {
     response.setHeader("Content-Type", "text/html; charset=utf-8");
-    response.end(`<!doctype html><html lang="en"><title>Provider</title>
+    response.end(`<!doctype html><html lang="en"><title>Provider</title><link rel="icon" href="data:,">
 <form method="post"><label>Who <input name="who" autofocus></label><button>Continue</button></form>`);
     return undefined;
   }

@@ -29,6 +29,9 @@ REFUSED: Final = {
     "host add": "x qemu:///system",
     "host remove": "x",
     "operations resume": "",
+    "account totp-reset": "owner",
+    "account link": "owner 248289761001",
+    "account unlink": "owner",
 }
 #: Asked of the server, and what it answers: done, or why not.
 SERVED: Final = {
@@ -38,6 +41,7 @@ SERVED: Final = {
     "start": ("nobody", "instance-not-found"),
     "stop": ("test --stop hard", "consent-needed"),
     "reboot": ("nobody", "instance-not-found"),
+    "renew": ("test --until 2001-01-01", "bad-input"),
     "screenshot": ("nobody there.png", "instance-not-found"),
     "diagnose": ("test", "not-found"),
     "doctor": ("test", "not-allowed"),

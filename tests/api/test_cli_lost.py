@@ -194,8 +194,11 @@ def newest(client: httpx.Client) -> dict[str, Any]:
 
 def waits(client: httpx.Client) -> bool:
     """Whether that one waits for the rescue system."""
-    id_ = newest(client).get("id", "")
-    return bool(id_) and "wait until" in client.get(f"{V1}/operations/{id_}").text
+    found = newest(client)
+    if found.get("state") != "running":
+        return False
+    steps = client.get(f"{V1}/operations/{found['id']}").json()["steps"]
+    return bool(steps) and steps[-1]["name"].startswith("wait until")
 
 
 def test_ctrl_c_rolls_back_and_a_restart_of_the_server_is_waited_for(machine: Machine) -> None:
@@ -217,7 +220,7 @@ def test_ctrl_c_rolls_back_and_a_restart_of_the_server_is_waited_for(machine: Ma
             assert until(lambda: waits(client))
         assert server.end() == 0
         time.sleep(2)  # it is asked meanwhile
-        assert process.poll() is None
+        assert process.poll() is None, process.communicate()
         server.start()
         out, err = process.communicate(timeout=_END_S)
         with server.client(command.key) as client:
@@ -273,6 +276,37 @@ class Forgetful(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing is logged."""
+
+
+class Holding(Forgetful):
+    """Holds the answer to what changes something back until it is told."""
+
+    arrived: ClassVar[threading.Event] = threading.Event()
+    go: ClassVar[threading.Event] = threading.Event()
+    keys: ClassVar[list[str]] = ["an earlier one"]
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        if self.path.endswith("/enter"):
+            self.arrived.set()
+            self.go.wait(60)
+        super().send_response(code, message)
+
+
+def test_ctrl_c_before_the_answer_has_come_rolls_back_what_was_begun(machine: Machine) -> None:
+    with serving(machine.command) as server:
+        server.account("early", "operator")
+        key = server.key("early", "read", "act")
+        Holding.target = server.url
+        with answering(Holding) as url, server.client(key) as client:
+            process = begun(other(remote(server, "early"), url, key))
+            assert Holding.arrived.wait(60)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            Holding.go.set()
+            out, err = process.communicate(timeout=_END_S)
+            assert (process.returncode, out) == (130, ""), err
+            assert newest(client)["state"] == "cancelled", err
+            assert client.get(f"{V1}/instances/-/{machine.uuid}").json()["state"] == "STOPPED"
 
 
 def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(

@@ -215,6 +215,31 @@ def test_rescue_mode_is_told_the_same(machine: Machine, more: tuple[str, ...]) -
         assert json.loads(here[0].out)["state"] == "RESCUE_MODE"
 
 
+def test_questions_are_asked_as_without_a_server(machine: Machine) -> None:
+    word = (PASSWORD + "\n").encode()
+    with serving(machine.command) as server:
+        server.account("terry", "operator")
+        there = remote(server, "terry")
+        status, shown = there.at_a_terminal(
+            ["rescue", "enter", "vm", "--no-wait"],
+            [
+                ("Rescue password: ", b"short\n"),
+                ("Rescue password: ", word),
+                ("Again: ", word),
+            ],
+        )
+        assert status == 0 and "shorter than 8" in shown, shown
+        assert PASSWORD not in shown and "'vm' is in rescue mode: it is starting" in shown
+        assert there("rescue", "exit", "vm", "--watch", "0").status == 0
+        assert there("start", "vm").status == 0
+        consent = ("Do you consent to a forced shutdown", b"n\n")
+        status, shown = there.at_a_terminal(["rescue", "enter", "vm", "--no-wait"], [consent])
+        assert status == 3 and "[consent-needed]" in shown, shown
+        yes = ("Do you consent to a forced shutdown?", b"y\n")
+        status, shown = there.at_a_terminal(["stop", "vm", "--stop", "hard"], [yes])
+        assert status == 0 and "'vm' is stopped" in shown, shown
+
+
 def kept(command: Command, *more: str) -> list[Answer]:
     """A backup point made, looked at, gone back to and deleted."""
     answers = [command("backup", "create", "vm", "--name", "before", *more)]

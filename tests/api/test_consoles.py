@@ -271,6 +271,26 @@ def test_a_picture_of_the_screen_is_a_png_that_is_sent_once(
         assert time.monotonic() < deadline
 
 
+def test_the_pages_offer_what_can_work(
+    server: Server, machine: Machine, operator: httpx.Client
+) -> None:
+    """A screen without a port has no file for a viewer, and its page says so."""
+    page = f"/instances/-/{machine.uuid}"
+    with signed_in(server, "operator") as browser:
+        browser.headers["Accept-Language"] = "en"
+        shown = browser.get(f"{page}/console")
+        assert "has no port" in shown.text and "console.vv" not in shown.text
+        assert "img-src 'self' data:;" in shown.headers["content-security-policy"]
+        assert browser.get(f"{page}/console.vv").status_code == 404
+        assert "data:" not in browser.get(f"{page}/serial").headers["content-security-policy"]
+        assert browser.get(f"{page}/screen").headers["content-type"] == "image/png"
+        stop(operator, machine)
+        picture = browser.get(f"{page}/screen")
+        assert picture.headers["content-type"] == "image/svg+xml" and "no picture" in picture.text
+        assert browser.get(f"{page}/console").status_code == 409
+        assert f"{page}/console" not in browser.get(page).text
+
+
 def test_the_end_of_the_server_ends_its_consoles(machine: Machine, server: Server) -> None:
     """The last test of this module, as it ends the server."""
     with server.client(server.key("operator", "read", "act")) as client:

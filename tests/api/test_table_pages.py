@@ -71,7 +71,7 @@ def test_an_account_lives_by_forms(played: Server, admin: httpx.Client) -> None:
     assert "There are no keys." in admin.get("/accounts/pia").text
 
     wrong = posted(admin, "/accounts/pia/grant", instance="test")
-    assert wrong.status_code == 422 and "sees every instance" in wrong.text
+    assert wrong.status_code == 409 and "sees every instance" in wrong.text
     posted(admin, "/accounts/pia/role", role="owner")
     assert posted(admin, "/accounts/pia/grant", instance="nothing").status_code == 404
     assert posted(admin, "/accounts/pia/grant", instance=UUID).status_code == 303

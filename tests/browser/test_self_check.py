@@ -62,6 +62,7 @@ def broken() -> Iterator[tuple[Command, str]]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.timeout(1500)  # three minutes where nothing else runs, and many times that elsewhere
 def test_a_broken_guest_is_diagnosed_checked_and_mended_by_clicks_and_boots(
     page: Page,  # noqa: F811
     tmp_path: Path,

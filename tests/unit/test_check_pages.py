@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from html import escape
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -41,6 +42,11 @@ TEXT: Final = st.text(max_size=60) | st.sampled_from(
 )
 
 
+#: What pages look at of the server: whether there is a provider to sign in at.
+_SIGNING: Final = SimpleNamespace(provider=None)
+_APP: Final = SimpleNamespace(state=SimpleNamespace(serving=SimpleNamespace(signing=_SIGNING)))
+
+
 def report_of(said: str, number: int = 1) -> Report:
     """A report in which every text that a guest may choose is ``said``."""
     finding: dict[str, Any] = {
@@ -66,7 +72,8 @@ def report_of(said: str, number: int = 1) -> Report:
 
 def request(language: str = "en") -> Request:
     headers = [(b"accept-language", language.encode())]
-    return Request({"type": "http", "method": "GET", "path": "/", "headers": headers})
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers, "app": _APP}
+    return Request(scope)
 
 
 def shown(report: Report, name: str = "web1") -> str:

@@ -231,6 +231,14 @@ def test_one_that_is_away_is_said_to_be_and_no_more(liar: Liar) -> None:
     with pytest.raises(ProviderTrouble) as refused:
         Provider(gone).address(ERRAND, BACK)
     assert SECRET not in str(refused.value) and "127.0.0.1" in refused.value.message
+    liar.described = {"issuer": "http://127.0.0.1:1"}
+    asked = Provider(settings(liar))
+    for _ in range(2):
+        with pytest.raises(ProviderTrouble):
+            asked.address(ERRAND, BACK)
+    liar.described = {}
+    with pytest.raises(ProviderTrouble, match="a moment ago"):  # and is not asked again so soon
+        asked.address(ERRAND, BACK)
     liar.described = {"x": "y" * 2_000_000}
     with pytest.raises(ProviderTrouble):
         Provider(settings(liar)).address(ERRAND, BACK)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
+from lifebuoy import operations
+from lifebuoy.accounts.model import Permission, Role
+from lifebuoy.backup.book import ChangeKind, PointKind
 from lifebuoy.errors import BadInput
 from lifebuoy.operations import cursor
+from lifebuoy.store.tables import Happening, Outcome
+from lifebuoy.web import table_words
 from lifebuoy.web.tables import PAGE, Order, Wanted, number, shown
 
 Row = tuple[str, int]
@@ -78,3 +84,19 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 def test_a_cursor_is_read_as_it_was_written() -> None:
     for parts in (("a", "b"), ("", "救援"), ('"', "\\")):
         assert cursor.read(cursor.written(*parts), 2) == parts
+
+
+def test_there_is_a_word_for_all_that_a_table_shows() -> None:
+    for words, known in (
+        (table_words.EVENTS, Happening),
+        (table_words.OUTCOMES, Outcome),
+        (table_words.ROLES, Role),
+        (table_words.ROLES_MEAN, Role),
+        (table_words.SCOPES, Permission),
+        (table_words.POINT_KINDS, PointKind),
+    ):
+        assert set(words) == set(known)
+    assert set(ChangeKind) - set(table_words.MERGES) == {ChangeKind.SWITCH, ChangeKind.COPY}
+    source = "".join(one.read_text() for one in Path(operations.__file__).parent.glob("*.py"))
+    for name in table_words.STEPS:
+        assert f'"{name}"' in source, name

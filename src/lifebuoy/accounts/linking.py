@@ -12,9 +12,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from lifebuoy.accounts import sessions
+from lifebuoy.accounts import sessions, throttle
 from lifebuoy.accounts.model import Account, Role, require_name
-from lifebuoy.accounts.provider import Person
+from lifebuoy.accounts.provider import Errand, Person
 from lifebuoy.accounts.registry import account_of, named, note
 from lifebuoy.errors import BadInput, NotSignedIn, Refused
 from lifebuoy.settings.values import OpenId
@@ -25,6 +25,23 @@ from lifebuoy.store.times import stamp
 _ID_BYTES: Final = 8
 #: What may do most first: who is of several groups gets the first that one of them means.
 _BY_RIGHTS: Final = (Role.ADMIN, Role.OPERATOR, Role.OWNER)
+
+
+def begin(database: Database, errand: Errand, address: str) -> None:
+    """Pass if somebody who comes back from there may be heard now; counted as refused until he is
+    let in, like a password that is tried.
+
+    Raises:
+        TooManyTries: too many from that address were refused.
+    """
+    with database.writing() as connection:
+        throttle.begin(connection, _subject(errand), address, datetime.now(UTC))
+
+
+def accepted(database: Database, errand: Errand, address: str) -> None:
+    """He was let in."""
+    with database.writing() as connection:
+        throttle.accepted(connection, _subject(errand), address)
 
 
 def sign_in(database: Database, settings: OpenId, person: Person, address: str) -> str:
@@ -101,6 +118,11 @@ def role_of(settings: OpenId, claims: Mapping[str, Any]) -> Role | None:
         if role.value in meant:
             return role
     return Role(settings.role) if settings.role else None
+
+
+def _subject(errand: Errand) -> str:
+    """Each errand is a name of its own: only the address is slowed down."""
+    return f"errand {errand.state}"
 
 
 def _linked(connection: sa.Connection, person: Person) -> Account | None:

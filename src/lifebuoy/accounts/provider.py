@@ -46,6 +46,9 @@ _ANSWER_MAX: Final = 1024 * 1024
 #: So long what the provider says of itself is believed, and so often new keys are asked for.
 _KNOWN_S: Final = 3600.0
 _KEYS_S: Final = 30.0
+#: So long one that did not answer is not asked again: whoever wants to sign in would wait for it,
+#: one after the other, and with them everybody else whom the server has threads for.
+_AWAY_AGAIN_S: Final = 10.0
 #: A clock may be so far off.
 _LEEWAY_S: Final = 60
 #: So long a browser may be away.
@@ -98,7 +101,7 @@ class Provider:
         self.settings = settings
         self._lock = threading.Lock()
         self._metadata: Mapping[str, Any] = {}
-        self._read_at = self._keys_at = float("-inf")
+        self._read_at = self._keys_at = self._failed_at = float("-inf")
         self._keys = KeySet([])
 
     @property
@@ -226,15 +229,23 @@ class Provider:
         """What it says of itself."""
         with self._lock:
             if time.monotonic() - self._read_at > _KNOWN_S:
-                url = self.settings.issuer.rstrip("/") + _WELL_KNOWN
-                found = self._asked("GET", url)
-                if found.get("issuer") != self.settings.issuer:
-                    raise ProviderTrouble(
-                        "the provider calls itself otherwise than the setting openid.issuer"
-                    )
-                self._metadata, self._read_at = found, time.monotonic()
-                self._keys_at = float("-inf")
+                if time.monotonic() - self._failed_at < _AWAY_AGAIN_S:
+                    raise ProviderTrouble("the provider did not answer a moment ago")
+                try:
+                    self._metadata = self._discovered()
+                except ProviderTrouble:
+                    self._failed_at = time.monotonic()
+                    raise
+                self._read_at, self._keys_at = time.monotonic(), float("-inf")
             return self._metadata
+
+    def _discovered(self) -> Mapping[str, Any]:
+        found = self._asked("GET", self.settings.issuer.rstrip("/") + _WELL_KNOWN)
+        if found.get("issuer") != self.settings.issuer:
+            raise ProviderTrouble(
+                "the provider calls itself otherwise than the setting openid.issuer"
+            )
+        return found
 
     def _key_set(self, *, fresh: bool = False) -> KeySet:
         """Its keys; asked for again where one is missing, and not too often."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPMethod, HTTPStatus
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.routing import Match
 
 from lifebuoy.errors import (
     BadInput,
@@ -146,8 +145,8 @@ def of_framework(request: Request, error: Exception) -> JSONResponse:
     if status is HTTPStatus.BAD_REQUEST:  # such as bytes that are no text
         return answer(request, BadInput("the request is not of the documented form"))
     headers = dict(error.headers or {})
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(methods_of(request))
+    if status is HTTPStatus.METHOD_NOT_ALLOWED and (methods := methods_of(request)):
+        headers["Allow"] = ", ".join(methods)
     problem = Problem(
         type="about:blank",
         title=status.phrase,
@@ -167,16 +166,19 @@ def of_framework(request: Request, error: Exception) -> JSONResponse:
 
 
 def methods_of(request: Request) -> list[str]:
-    """The methods that the address of a request knows; the framework tells of one route's alone."""
-    routes = request.app.router.routes
-    return [
-        method.value
-        for method in HTTPMethod
-        if any(
-            route.matches({**request.scope, "method": method.value})[0] is Match.FULL
-            for route in routes
+    """The documented methods of a call's address, where it is one; the framework tells of one
+    route's alone. Of several addresses of that form the one with the most words of its own."""
+    asked = request.url.path.split("/")
+
+    def fits(template: list[str]) -> bool:
+        return len(template) == len(asked) and all(
+            part == word or part.startswith("{") for part, word in zip(template, asked, strict=True)
         )
-    ]
+
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    found = [path for path in paths if fits(path.split("/"))]
+    best = min(found, key=lambda path: path.count("{"), default="")
+    return sorted(method.upper() for method in paths.get(best, {}))
 
 
 def of_bugs(request: Request, error: Exception) -> JSONResponse:

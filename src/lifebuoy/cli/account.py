@@ -23,6 +23,8 @@ app = typer.Typer(
     epilog="Example: $ lifebuoy account add ana --role admin",
 )
 
+_SIGN_IN = "how somebody proves who he is, is changed on the server's machine"
+
 Name = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="The name of the account.", show_default=False)
 ]
@@ -154,7 +156,9 @@ def totp_reset(context: typer.Context, name: Name, json: options.Json = False) -
     """
     from lifebuoy.accounts import second_factor
 
-    second_factor.reset(durable.database(of(context)), name, by=durable.who(os.environ))
+    session = of(context)
+    session.require_here(_SIGN_IN)
+    second_factor.reset(durable.database(session), name, by=durable.who(os.environ))
     words = f"'{name}' signs in with its password alone until it sets another second factor up."
     _done(name, "totp-reset", words, as_json=json)
 
@@ -176,6 +180,7 @@ def link(
     from lifebuoy.accounts.provider import Person
 
     session = of(context)
+    session.require_here(_SIGN_IN)
     issuer = session.settings.openid.issuer
     if not issuer:
         raise BadInput("the settings name no OpenID provider", hint="the setting openid.issuer")
@@ -189,7 +194,9 @@ def unlink(context: typer.Context, name: Name, json: options.Json = False) -> No
     """Let nobody at an OpenID provider sign in as an account any more."""
     from lifebuoy.accounts import linking
 
-    linking.unlink(durable.database(of(context)), name, by=durable.who(os.environ))
+    session = of(context)
+    session.require_here(_SIGN_IN)
+    linking.unlink(durable.database(session), name, by=durable.who(os.environ))
     _done(name, "unlink", f"'{name}' is not linked any more.", as_json=json)
 
 

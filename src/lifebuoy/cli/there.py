@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lifebuoy.client.server import Found, Server
     from lifebuoy.operations.history import Account
 
+_LIST: Final = "lifebuoy operations list"
 _STOPPING: Final = "Stopping: it is rolled back as soon as what is under way can be left."
 
 
@@ -91,9 +92,18 @@ def performed(
     Raises:
         LifebuoyError: it was refused; or what it ended with, if it is not done.
     """
-    with deferred():  # what was asked for can be cancelled only once it is known by its id
-        begun = server.begin(path, body, method)
-    ended = followed(server, begun.record.id, view)
+    teller = operation_view.Teller(view)
+    begun: Account | None = None
+    try:
+        with deferred():  # what was asked for can be cancelled only once it is known by its id
+            begun = server.begin(path, body, method)
+        ended = _told(server, begun.record.id, teller)
+    except KeyboardInterrupt:
+        if begun is None:
+            raise Cancelled(
+                "interrupted", safe="Whether it was begun is not known.", hint=_LIST
+            ) from None
+        ended = _stopped(server, begun.record.id, view, teller)
     if ended.record.error is not None:
         raise restored(ended.record.error)
     if ended.record.result is None:
@@ -101,29 +111,27 @@ def performed(
     return ended.record.result
 
 
-def followed(server: Server, id_: str, view: progress.View) -> Account:
-    """Show it to its end; Ctrl-C has it rolled back, if that is possible still.
+def _stopped(
+    server: Server, id_: str, view: progress.View, teller: operation_view.Teller
+) -> Account:
+    """Have it rolled back, and show that; within the handler of Ctrl-C, so that the next one asks
+    for patience.
 
     Raises:
-        Cancelled: it is not, and goes on without being looked at.
+        Cancelled: it cannot go back any more, and goes on without being looked at.
     """
-    teller = operation_view.Teller(view)
-    try:
+    view.note(_STOPPING)
+    with suppress(Refused):
+        server.cancel(id_)
         return _told(server, id_, teller)
-    except KeyboardInterrupt:
-        view.note(_STOPPING)
-        with suppress(Refused):
-            server.cancel(id_)
-            return _told(server, id_, teller)
-        # ended or past its return: how it ends is told as far as it is known now
-        found = server.operation(id_)
-        if found.record.is_finished:
-            return found
-        raise Cancelled(
-            f"interrupted; operation {id_} cannot be rolled back any more, and goes on",
-            hint=f"lifebuoy operations watch {id_}",
-            safe="",
-        ) from None
+    found = server.operation(id_)
+    if found.record.is_finished:
+        return found
+    raise Cancelled(
+        f"interrupted; operation {id_} cannot be rolled back any more, and goes on",
+        hint=f"lifebuoy operations watch {id_}",
+        safe="",
+    )
 
 
 def _told(server: Server, id_: str, teller: operation_view.Teller) -> Account:

@@ -15,28 +15,30 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 from httpx_sse import EventSource, SSEError
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Subprotocol
 
 from lifebuoy.client.problems import error_of
 from lifebuoy.errors import BadInput, LifebuoyError, ServerNotUnderstood, ServerUnreachable
 
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
 API: Final = "/api/v1"
 #: For an answer: a host that must be asked first may take its time.
-ANSWER_S: Final = 120.0
+ANSWER_S: Final = 180.0
 _CONNECT_S: Final = 10.0
 #: A stream of events says something more often than this, if only that it is still there.
 _SILENCE_S: Final = 60.0
 #: So long a server that has answered before may be away, such as for a restart.
 PATIENCE_S: Final = 120.0
+#: The same while something is asked to be done: Ctrl-C waits for the answer, which has its id.
+_CHANGE_PATIENCE_S: Final = 30.0
 _AGAIN_S: Final = 1.0
-#: What a proxy says of a server that is away.
-_AWAY: Final = frozenset({502, 503, 504})
+#: What a proxy says of a server that is away, and a server of a request that its end cuts off.
+_AWAY: Final = frozenset({500, 502, 503, 504})
 _PROBLEM: Final = "application/problem+json"
 
 
@@ -139,6 +141,10 @@ class Link:
         Raises:
             ServerUnreachable: it cannot be opened.
         """
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+        from websockets.typing import Subprotocol
+
         address = "ws" + self.url.removeprefix("http") + path
         try:
             return connect(
@@ -157,7 +163,9 @@ class Link:
 
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
         """The answer; asked again for a while where the server is away, if it was there before."""
-        deadline = time.monotonic() + self._patience_s
+        looks = method == "GET"
+        patience_s = self._patience_s if looks else min(self._patience_s, _CHANGE_PATIENCE_S)
+        deadline = time.monotonic() + patience_s
         said = False
         while True:
             trouble: LifebuoyError
@@ -181,7 +189,7 @@ class Link:
 
 
 def _is_away(answer: httpx.Response) -> bool:
-    """Whether a proxy says that nobody is behind it; our own problems have their own type."""
+    """Whether nobody answers for now; our own problems, which are answers, have their own type."""
     is_ours = answer.headers.get("Content-Type", "").startswith(_PROBLEM)
     return answer.status_code in _AWAY and not is_ours
 

@@ -13,17 +13,19 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lifebuoy.client import shapes
 from lifebuoy.client.link import Link
 from lifebuoy.errors import BadInput, InstanceNotFound, OperationNotFound
 from lifebuoy.hosts.finding import Whereabouts
 from lifebuoy.hosts.place import Address
-from lifebuoy.operations.history import Account
 from lifebuoy.operations.listing import PAGE_MAX, Listed
 from lifebuoy.operations.status import InstanceDetails, InstanceSummary, RescueStatus
 from lifebuoy.settings.listening import is_on_loopback
+
+if TYPE_CHECKING:
+    from lifebuoy.operations.history import Account
 
 _UNNAMED: Final = "-"
 _ID_LENGTH: Final = 12
@@ -161,13 +163,13 @@ class Server:
 
     def begin(self, path: str, body: object = None, method: str = "POST") -> Account:
         """Ask for something that is an operation on record; the server does it."""
-        return shapes.operation(self.link.send(method, path, body))
+        return _account(self.link.send(method, path, body))
 
     def operations(self, limit: int, instance: str | None) -> list[Account]:
         """The newest first."""
         told = self.link.get("/operations", limit=limit, instance=instance)
         with shapes.understood():
-            return [shapes.operation(one) for one in told["operations"]]
+            return [_account(one) for one in told["operations"]]
 
     def operation(self, id_: str) -> Account:
         """The operation of that id, or of the only one that begins so.
@@ -177,7 +179,7 @@ class Server:
         """
         whole = self._whole(id_)
         with _named(id_):
-            return shapes.operation(self.link.get(f"/operations/{whole}"))
+            return _account(self.link.get(f"/operations/{whole}"))
 
     def cancel(self, id_: str) -> Account:
         """Ask that it be rolled back.
@@ -188,7 +190,7 @@ class Server:
         whole = self._whole(id_)
         with _named(id_):
             told = self.link.send("POST", f"/operations/{whole}/cancel")
-        return shapes.operation(told)
+        return _account(told)
 
     def watch(self, id_: str) -> Iterator[Account | None]:
         """The operation of that whole id now, and at every change until it has ended; None whenever
@@ -201,7 +203,7 @@ class Server:
         while last is None or not last.record.is_finished:
             for name, told in self.link.events(f"/operations/{id_}/events"):
                 if name == "operation":
-                    last = shapes.operation(told)
+                    last = _account(told)
                     yield last
             if last is None or not last.record.is_finished:
                 yield None
@@ -259,6 +261,12 @@ class Server:
         return InstanceNotFound(words, hint=there)
 
 
+def _account(told: Any) -> Account:
+    from lifebuoy.client import records  # loads the database's tables
+
+    return records.operation(told)
+
+
 @contextmanager
 def _named(id_: str) -> Iterator[None]:
     """In the block, a server that has no such operation is told of as the core would tell."""
@@ -314,5 +322,6 @@ def _no_host(name: str, there: list[str]) -> BadInput:
     known = ", ".join(filter(None, there))
     return BadInput(
         f"the server has no host '{name}'",
-        hint=f"it has: {known}" if known else "leave --connect away",
+        hint=(f"it has: {known}" if known else "leave --connect away")
+        + "; for a libvirt of your own: --server ''",
     )

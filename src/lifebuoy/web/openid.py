@@ -49,18 +49,23 @@ def leave(request: Request, server: Server, next: str = "/") -> Response:
 @router.get(f"{_PATH}/callback", **needs(None))
 def come_back(request: Request, server: Server) -> Response:
     """Back from there: in, or linked, or told why not."""
-    provider, next_ = _provider(server), "/"
+    provider, next_, address = _provider(server), "/", address_of(request)
     try:
         errand = errand_of(server.signing.vault, request.cookies.get(AWAY, ""))
         next_ = errand.next
+        linking.begin(server.database, errand, address)
+    except LifebuoyError as error:  # not on record: anybody may ask this as often as he likes
+        return forget_away(login_page(request, next=next_, error=error))
+    try:
         person = provider.person(errand, request.query_params, _back(request, server))
         answer = (
             _linked(request, server, errand, person)
             if errand.account
             else _entered(request, server, errand, person)
         )
+        linking.accepted(server.database, errand, address)
     except LifebuoyError as error:
-        sessions.refused(server.database, f"at a provider, from {address_of(request)}")
+        sessions.refused(server.database, f"at a provider, from {address}")
         answer = login_page(request, next=next_, error=error)
     return forget_away(answer)
 

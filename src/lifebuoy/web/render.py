@@ -6,6 +6,7 @@ from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -24,6 +25,7 @@ from lifebuoy.web.language import Language, chosen
 from lifebuoy.web.language import words as words_of
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_OF_ADDRESSES: Final = ":/%#?=@[]!$&'()*+,;"
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
 
@@ -72,7 +74,8 @@ def is_for_script(request: Request) -> bool:
 def go(request: Request, where: str) -> Response:
     """Have the browser go to a page of ours, be it a script that asked or the browser itself."""
     if is_for_script(request):
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": where})
+        there = quote(where, safe=_OF_ADDRESSES)  # as the other answer does it, too
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": there})
     return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
 

@@ -54,6 +54,12 @@ CHANGES: Final[dict[str, str]] = {
     "account-password": N_("password changed"),
     "account-grant": N_("instance given"),
     "account-revoke": N_("instance taken away"),
+    "account-link": N_("linked with a provider"),
+    "account-unlink": N_("no longer linked with a provider"),
+    "second-factor-on": N_("second factor set up"),
+    "second-factor-off": N_("second factor given up"),
+    "second-factor-recovery": N_("signed in by a recovery code"),
+    "second-factor-reset": N_("second factor taken away"),
     "api-key-add": N_("API key made"),
     "api-key-remove": N_("API key removed"),
 }
