@@ -41,7 +41,7 @@ SERVED: Final = {
     "start": ("nobody", "instance-not-found"),
     "stop": ("test --stop hard", "consent-needed"),
     "reboot": ("nobody", "instance-not-found"),
-    "renew": ("nobody --days 3", "instance-not-found"),
+    "renew": ("test --until 2001-01-01", "bad-input"),
     "screenshot": ("nobody there.png", "instance-not-found"),
     "diagnose": ("test", "not-found"),
     "doctor": ("test", "not-allowed"),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.api.embedded import Machine, embedded
 from tests.api.pages import csrf_of, signed_in
+from tests.api.remote import remote
 from tests.api.server import V1, Server, ended, serving
 from tests.libvirt.command import until, validated
 
@@ -71,6 +72,14 @@ def test_an_instance_is_renewed_and_everybody_who_sees_it_sees_the_date(
     noted = [line for line in lines if line["event"] == "renewed"][-1]
     assert (noted["who"], noted["name"]) == ("operator", "test")
     assert noted["detail"] == f"until {day(3)}T23:59:59Z, before {day(100)}T23:59:59Z"
+
+
+def test_the_command_line_renews_through_the_server(played: Server, operator: httpx.Client) -> None:
+    there = remote(played, "operator", "read", "act")
+    told = there("renew", "test", "--until", day(50), "--json").json("renew")
+    assert told["expires"] == f"{day(50)}T23:59:59Z" == operator.get(INSTANCE).json()["expires"]
+    assert there("show", "test", "--json").json("instance")["expires"] == told["expires"]
+    assert day(50) in there("list").out
 
 
 def test_the_same_request_again_renews_once(operator: httpx.Client) -> None:
