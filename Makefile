@@ -39,9 +39,9 @@ format: setup
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
 
-# Writes requirements.lock from pyproject.toml (needs uv).
-lock:
-	uv pip compile -q pyproject.toml --extra dev --generate-hashes --universal \
+# Writes requirements.lock from pyproject.toml.
+lock: setup
+	.venv/bin/uv pip compile -q pyproject.toml --extra dev --generate-hashes --universal \
 	  --python-version 3.11 --no-annotate --no-header -o requirements.lock
 
 clean:

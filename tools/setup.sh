@@ -31,7 +31,7 @@ if [ -n "$missing" ]; then
 fi
 
 stamp=.venv/lifebuoy-setup
-key=$(cat requirements.lock pyproject.toml | sha256sum)
+key=$(cat requirements.lock tools/uv.txt pyproject.toml | sha256sum)
 if [ "$(cat $stamp 2>/dev/null)" != "$key" ]; then
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
         echo "Python 3.11 or newer is needed" >&2
@@ -39,8 +39,12 @@ if [ "$(cat $stamp 2>/dev/null)" != "$key" ]; then
     }
     echo "setting up .venv"
     [ -x .venv/bin/python ] || python3 -m venv .venv
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    pip() { .venv/bin/python -m pip install -q --disable-pip-version-check "$@"; }
+    uv() { .venv/bin/uv pip install -q --python .venv/bin/python "$@"; }
+    pip --require-hashes -r tools/uv.txt
+    # where only pip is told of an index or an authority, it does the same in a minute
+    uv --require-hashes -r requirements.lock || pip --require-hashes -r requirements.lock
+    pip --no-deps --no-build-isolation -e .
     printf '%s\n' "$key" >$stamp
 fi
 
