@@ -45,7 +45,6 @@ def test_what_is_told_is_what_the_command_line_tells(operator: httpx.Client) -> 
     validated(json.dumps(shown), "instance")
     assert actions["stop"] == {"action": "stop", "allowed": True, "reason": ""}
     assert not actions["start"]["allowed"] and "RUNNING" in actions["start"]["reason"]
-    assert "renew" not in actions
 
 
 def test_a_list_is_filtered_sorted_and_refuses_what_is_none(operator: httpx.Client) -> None:

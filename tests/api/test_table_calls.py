@@ -120,8 +120,8 @@ def test_an_admin_makes_and_removes_the_keys_of_others(admin: httpx.Client) -> N
 def test_the_audit_log_is_read_in_pages_and_by_what_is_looked_for(
     played: Server, admin: httpx.Client
 ) -> None:
-    for action in ("stop", "start"):
-        answer = admin.post(f"instances/-/{UUID}/{action}", json={"consent": True})
+    for action, body in (("stop", {"consent": True}), ("start", {})):
+        answer = admin.post(f"instances/-/{UUID}/{action}", json=body)
         assert answer.status_code == 202, answer.text
         with played.client(admin.headers["authorization"].partition(" ")[2]) as client:
             ended(client, answer.json()["id"])
