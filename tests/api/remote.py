@@ -12,6 +12,7 @@ from tests.libvirt.command import Answer, Command
 
 #: What differs from one run to the next: times, ids, keys and ports.
 _VARIES: Final = (
+    (r"\d+ MiB free", "ROOM"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)", "TIME"),
     (r"\(\d+\.\d s\)", "(SECONDS)"),
     (r"ssh-ed25519 [A-Za-z0-9+/=]+", "KEY"),
