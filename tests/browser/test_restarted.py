@@ -15,7 +15,9 @@ _SLOW_MS = 60_000
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_the_page_waits_for_the_next_server_and_the_instance_comes_back(
     how: signal.Signals,
 ) -> None:

@@ -65,6 +65,7 @@ class Story:
             time.sleep(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
 def test_who_follows_the_pages_gets_his_machine_back(tmp_path: Path) -> None:
     folder = Path(os.environ.get("LIFEBUOY_GUIDE_PICTURES", tmp_path))

@@ -65,9 +65,11 @@ def _wait_s(connection: sa.Connection, subject: str, free: int, now: datetime) -
     """How long it must wait. Its row is there then, and is this transaction's until its end."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     fresh = dialect.insert(sign_ins).values(subject=subject, failures=0, last=stamp(now))
-    connection.execute(fresh.on_conflict_do_nothing())
     query = sa.select(sign_ins).where(sign_ins.c.subject == subject).with_for_update()
-    row = connection.execute(query).one()
+    row = None
+    while row is None:  # another who is accepted may remove it in between
+        connection.execute(fresh.on_conflict_do_nothing())
+        row = connection.execute(query).one_or_none()
     passed_s = max(0.0, (now - moment(row.last)).total_seconds())  # another server's clock
     left_s = delay_s(row.failures, free) - passed_s
     return int(left_s) + 1 if left_s > 0 else 0
