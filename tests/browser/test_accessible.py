@@ -16,15 +16,14 @@ from typing import Any, Final
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from lifebuoy.web.app import PAGES
 from tests.api.disks import with_disks
 from tests.api.pages import signed_in
 from tests.api.server import PASSWORD, V1, Server, ended, serving
-from tests.browser.test_console import CHROMIUM
+from tests.browser.looking import AXE, CHROMIUM, chromium, hurdles
 
-AXE: Final = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 LANGUAGES: Final = ("en", "zh-CN")
 #: With both languages every two of language, scheme and size come together.
 LOOKS: Final = {
@@ -33,10 +32,6 @@ LOOKS: Final = {
 }
 SIZES: Final = {"desk": (1280, 900), "phone": (390, 844)}
 LONG: Final = "before the upgrade of everything that there is on this machine, all of it, twice"
-_AXE: Final = """() => axe.run(document, {
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"],
-}).then((found) => found.violations.map((one) =>
-    `${one.id}: ${one.help}: ` + one.nodes.map((node) => node.html.slice(0, 200)).join(" | ")))"""
 _LOADED: Final = "() => window.htmx && !document.querySelector('.htmx-request, .loading')"
 _WIDTH: Final = "() => document.documentElement.scrollWidth"
 
@@ -97,11 +92,8 @@ def finished(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        assert CHROMIUM is not None
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -117,7 +109,6 @@ class Visitor:
 
     def __init__(self, browser: Browser, language: str, shots: Path) -> None:
         context = browser.new_context(locale=language)
-        context.add_init_script(path=AXE)
         self.page: Page = context.new_page()
         self.wrong: list[str] = []
         self._language = language
@@ -151,8 +142,7 @@ class Visitor:
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             where = f"{name} ({self._language}, {scheme}, {size})"
-            found = self.page.evaluate(_AXE)
-            self.wrong += [f"{where}: {one}" for one in found]
+            self.wrong += [f"{where}: {one}" for one in hurdles(self.page)]
             if (wide := self.page.evaluate(_WIDTH)) > width:
                 self.wrong.append(f"{where}: {wide} wide")
             shot = f"{name}.{self._language}.{scheme}.{size}.png"

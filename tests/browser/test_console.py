@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.api.conftest import played  # noqa: F401  # the server of those tests
 from tests.api.embedded import embedded
 from tests.api.server import PASSWORD, V1, Server, ended, serving
 from tests.api.test_instances import UUID
-
-CHROMIUM: Final = shutil.which("chromium")
+from tests.browser.looking import CHROMIUM, chromium
 
 
 @pytest.fixture
@@ -23,16 +20,13 @@ def page() -> Iterator[Page]:
     """A page in which any error fails the test."""
     if CHROMIUM is None:
         pytest.skip("needs Debian's package chromium")
-    with sync_playwright() as playwright:
-        # root may not use its sandbox, and nothing but our own pages is shown
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        errors: list[str] = []
+    errors: list[str] = []
+    with chromium() as browser:
         made = browser.new_page(locale="zh-CN")
         made.on("pageerror", lambda error: errors.append(str(error)))
         made.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         yield made
-        browser.close()
-        assert errors == []
+    assert errors == []
 
 
 def test_an_operator_signs_in_sees_the_list_and_shuts_an_instance_down_by_keyboard(
@@ -93,22 +87,10 @@ def test_entering_is_shown_as_it_happens_and_taken_back_when_cancelled(page: Pag
     with embedded() as machine:
         before = machine.dump()
         with serving(machine.command) as server:
-            server.account("ana", "admin")
-            sign_in(page, server, "ana")
-            page.get_by_role("link", name="vm").click()
-            page.get_by_role("button", name="更多操作").click()
-            page.locator(".menu").get_by_role("link", name="进入救援模式").click()
-            dialog = page.get_by_role("dialog")
-            dialog.get_by_label("密码", exact=True).fill("Quiet-Word-5")
-            dialog.get_by_label("确认密码").fill("Quiet-Word-5")
-            dialog.get_by_role("checkbox").set_checked(False)
-            dialog.get_by_role("button", name="进入救援模式").click()
-            expect(page.locator(".steps .started")).to_contain_text("等待可以登录")
+            entering(page, server)
             expect(page.locator(".steps .to-come").last).to_have_text("完成")
             expect(page.locator("h1 .state")).to_have_text("正在进入救援模式")
-            page.get_by_role("button", name="取消并恢复原状").click()
-            expect(page.locator(".outcome")).to_have_text("已取消", timeout=30_000)
-            expect(page.locator("h1 .state")).to_have_text("已停止")
+            taken_back(page)
         assert machine.dump() == before
 
 
@@ -118,3 +100,26 @@ def sign_in(page: Page, server: Server, name: str) -> None:
     page.get_by_label("密码").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("table")).to_be_visible()
+
+
+def entering(page: Page, server: Server) -> None:
+    """An admin begins an entering of 'vm' by its page, which then waits until it can be logged in
+    to."""
+    server.account("ana", "admin")
+    sign_in(page, server, "ana")
+    page.get_by_role("link", name="vm").click()
+    page.get_by_role("button", name="更多操作").click()
+    page.locator(".menu").get_by_role("link", name="进入救援模式").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("密码", exact=True).fill("Quiet-Word-5")
+    dialog.get_by_label("确认密码").fill("Quiet-Word-5")
+    dialog.get_by_role("checkbox").set_checked(False)
+    dialog.get_by_role("button", name="进入救援模式").click()
+    expect(page.locator(".steps .started")).to_contain_text("等待可以登录")
+
+
+def taken_back(page: Page, timeout_ms: float = 30_000) -> None:
+    """It is cancelled, and the instance is what it was."""
+    page.get_by_role("button", name="取消并恢复原状").click()
+    expect(page.locator(".outcome")).to_have_text("已取消", timeout=timeout_ms)
+    expect(page.locator("h1 .state")).to_have_text("已停止")

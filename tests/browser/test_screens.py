@@ -16,20 +16,19 @@ from typing import Final
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
 from lab import cache, images
 from lifebuoy.doctor import screen
 from tests.api.embedded import define, end_all
 from tests.api.server import PASSWORD, V1, Server, ended, serving
-from tests.browser.test_console import CHROMIUM
+from tests.browser.looking import CHROMIUM, chromium, hurdles
 from tests.conftest import SHORT_TMP, definition
 from tests.libvirt.command import Command
 
 WORD: Final = "Rescue-Me-2026"
 _SHIFTED: Final = dict(zip('~!@#$%^&*()_+{}|:"<>?', "`1234567890-=[]\\;',./", strict=True))
 _KEY_MS: Final = 30
-AXE: Final = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 _BOOT_S: Final = 240.0
 _SLOW_MS: Final = 60_000
 
@@ -80,18 +79,16 @@ def rescued() -> Iterator[Rescued]:
 @pytest.fixture
 def browser() -> Iterator[BrowserContext]:
     """A browser in which any error fails the test, but such as a lost connection is."""
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    errors: list[str] = []
+    with chromium() as made:
         context = made.new_context(locale="en")
-        errors: list[str] = []
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on(
             "console", lambda said: errors.append(said.text) if said.type == "error" else None
         )
         yield context
-        made.close()
-        lost = ("WebSocket", "Failed when connect", "Failed to load resource: net::")
-        assert [one for one in errors if not any(word in one for word in lost)] == []
+    lost = ("WebSocket", "Failed when connect", "Failed to load resource: net::")
+    assert [one for one in errors if not any(word in one for word in lost)] == []
 
 
 def opened(context: BrowserContext, rescued: Rescued, what: str) -> Page:
@@ -100,14 +97,6 @@ def opened(context: BrowserContext, rescued: Rescued, what: str) -> Page:
     page.goto(f"{rescued.server.url}/instances/-/{rescued.uuid}/{what}")
     expect(page.locator("[data-status]")).to_have_text("Connected.", timeout=_SLOW_MS)
     return page
-
-
-def hurdles(page: Page) -> list[str]:
-    """What axe finds of the page against WCAG AA."""
-    page.evaluate(AXE.read_text())
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-    found = page.evaluate("(tags) => axe.run({runOnly: tags})", tags)
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
 
 
 def keyed(page: Page, text: str) -> None:

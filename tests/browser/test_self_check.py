@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -20,13 +19,13 @@ from lab.layout import Layout
 from lifebuoy.hypervisor import connect
 from tests.api.server import V1, Server, ended, serving
 from tests.boot import apart, machine
+from tests.browser.looking import hurdles
 from tests.browser.test_console import page, sign_in  # noqa: F401  # its fixture
 from tests.conftest import SHORT_TMP
 from tests.libvirt.command import Command, until, validated
 
 NAME: Final = "web1"
 BOOT_S: Final = 180.0
-AXE: Final = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def define(folder: Path) -> str:
@@ -113,7 +112,7 @@ def diagnosed(page: Page, server: Server, place: str, folder: Path) -> None:  # 
     expect(page.get_by_label("固件: 已通过")).to_be_visible()
     assert page.locator("img.screen").evaluate("image => image.decode().then(() => image.width)")
     expect(page.get_by_role("button", name="开始自助检测")).to_be_disabled()
-    passes_axe(page)
+    assert hurdles(page) == []
     page.screenshot(path=folder / "diagnosed.png", full_page=True)
 
 
@@ -132,11 +131,11 @@ def checked(page: Page, server: Server, place: str, folder: Path) -> None:  # no
     finding.get_by_role("button", name="预览更改").click()
     expect(finding.locator(".diff .plus").first).to_be_visible(timeout=BOOT_S * 1000)
     expect(finding).to_contain_text("未做任何更改")
-    passes_axe(page)
+    assert hurdles(page) == []
     page.screenshot(path=folder / "checked.png", full_page=True)
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 844})
-    passes_axe(page)
+    assert hurdles(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.screenshot(path=folder / "checked-phone.png", full_page=True)
     page.emulate_media(color_scheme="light")
@@ -157,7 +156,7 @@ def mended(page: Page, client: httpx.Client, place: str, folder: Path) -> None: 
     assert client.get(f"{V1}{place}/doctor").json()["outdated"]
     page.get_by_role("link", name="全部修复…").click()
     expect(page.get_by_role("dialog")).to_contain_text("被替换的内容会保留在磁盘上")
-    passes_axe(page)
+    assert hurdles(page) == []
     in_dialog(page, "修复")
     expect(page.locator(".steps")).to_contain_text(
         "修复 loader-grub-files: GRUB 能在 /boot 中找到其模块", timeout=BOOT_S * 1000
@@ -207,15 +206,6 @@ def opens_offline(page: Page, file: Path) -> None:  # noqa: F811
     expect(shown.get_by_role("heading", name="自助检测：web1")).to_be_visible()
     expect(shown.locator(".chain .station")).to_have_count(10)
     assert shown.locator(".chain").evaluate("chain => getComputedStyle(chain).maxWidth") != "none"
-    passes_axe(shown)
+    assert hurdles(shown) == []
     shown.screenshot(path=file.with_suffix(".png"), full_page=True)
     alone.close()
-
-
-def passes_axe(page: Page) -> None:  # noqa: F811
-    """WCAG AA, as far as axe-core sees it."""
-    if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(AXE.read_text())
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-    found = page.evaluate("rules => axe.run(document, rules)", rules)["violations"]
-    assert not found, json.dumps([(one["id"], one["nodes"]) for one in found], indent=1)[:3000]

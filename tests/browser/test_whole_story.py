@@ -16,10 +16,10 @@ from typing import Final
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from lifebuoy.doctor import screen
-from tests.browser.test_console import CHROMIUM
+from tests.browser.looking import CHROMIUM, chromium
 from tests.browser.test_demo_web import demo
 from tests.browser.test_screens import keyed
 
@@ -69,8 +69,7 @@ class Story:
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
 def test_who_follows_the_pages_gets_his_machine_back(tmp_path: Path) -> None:
     folder = Path(os.environ.get("LIFEBUOY_GUIDE_PICTURES", tmp_path))
-    with demo() as (url, account, password), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with demo() as (url, account, password), chromium() as browser:
         pages: list[Page] = []
         errors: list[str] = []
         for language in ("en", "zh-CN"):
@@ -97,7 +96,6 @@ def test_who_follows_the_pages_gets_his_machine_back(tmp_path: Path) -> None:
         entered(story)
         repaired(story, uuid)
         left(story)
-        browser.close()
         assert errors == []
 
 
