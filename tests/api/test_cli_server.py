@@ -155,6 +155,8 @@ def test_an_instance_is_asked_for_and_not_waited_for(there: Remote) -> None:
     answer = there("reboot", "test", "--queue")
     assert answer.status == 0 and "waits for a worker: reboot 'test'" in answer.out
     assert f"lifebuoy --server {there.url} operations watch" in answer.err
+    (asked,) = re.findall(r"operations watch ([0-9a-f]+)", answer.err)
+    assert there("operations", "watch", asked).status == 0  # or the next one finds it busy
     found = there("reboot", "test", "--queue", "--json").json("operation")["operation"]
     assert there("operations", "watch", found["id"]).status == 0
 
