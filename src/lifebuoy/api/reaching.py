@@ -62,7 +62,9 @@ def reached(server: Server, who: Who, host: HostPath, uuid: UuidPath) -> Reached
         server.overview.require_answering(name_of(host))
         context = server.hosts.context(name_of(host))
         if who.sees(daemon_of(context.host), uuid):
-            return Reached(context, host, uuid, own(context, uuid))
+            # in a thread that may be left behind: it is not known yet of every host that it hangs
+            (answer,) = server.hosts.ask(lambda _: own(context, uuid), [name_of(host)])
+            return Reached(context, host, uuid, answer.required())
     except (NotFound, InstanceNotFound):
         pass  # said as to one who may not know of it
     raise InstanceNotFound("there is no such instance", hint="see the list of instances")

@@ -38,6 +38,16 @@ class Answer(Generic[T]):
     error: LifebuoyError | None
     seconds: float
 
+    def required(self) -> T:
+        """The value.
+
+        Raises:
+            LifebuoyError: why there is none.
+        """
+        if self.value is None:
+            raise self.error or silent(self.place, "does not answer")
+        return self.value
+
 
 class Fleet:
     """Hosts by name; a context manager."""
@@ -85,10 +95,8 @@ class Fleet:
             HostSilent: it did not answer in time.
             CannotConnect: it refused.
         """
-        answer = self.ask(lambda host: host, timeout_s, [name])[0]
-        if answer.value is None:
-            raise answer.error or silent(answer.place, "does not answer")
-        return answer.value
+        (answer,) = self.ask(lambda host: host, timeout_s, [name])
+        return answer.required()
 
     def ask(
         self,

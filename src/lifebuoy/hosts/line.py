@@ -14,8 +14,9 @@ from lifebuoy.hosts.place import Place
 from lifebuoy.hypervisor import Host
 from lifebuoy.interruption import BackgroundThread
 
-#: So many questions may wait for one host; where it hangs, more would only pile up threads.
-_MOST_WAITING: Final = 8
+#: So many questions may wait for one host; where it hangs, more would only pile up threads. More
+#: than a server answers requests at a time, so that a host that is merely busy is not given up.
+_MOST_WAITING: Final = 128
 #: An opening that takes longer than this is begun anew, as far as it can be cut off at all.
 _OPENING_S: Final = 60.0
 

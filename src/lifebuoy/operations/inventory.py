@@ -217,18 +217,16 @@ class Inventory:
             return before
         self._listen_no_more()
         self._host = None
-        answer = self._connect()
-        if answer.value is None:
-            raise answer.error or silent(self.place, "does not answer")
+        host = self._connect().required()
         self._asked()
-        daemon = daemon_of(answer.value)
+        daemon = daemon_of(host)
         with self._changed:
-            self._host, self._daemon, self._is_whole = answer.value, daemon, False
+            self._host, self._daemon, self._is_whole = host, daemon, False
         try:
-            self._end_of_events = answer.value.on_change(lambda uuid, _what: self.mark(uuid))
+            self._end_of_events = host.on_change(lambda uuid, _what: self.mark(uuid))
         except LifebuoyError as error:
             _log.info("no_events", host=self.place.name, error=error.message)
-        return answer.value
+        return host
 
     def _read_everything(self, host: Host) -> None:
         """Look at all; at what was heard of meanwhile also in between, as somebody may wait."""
