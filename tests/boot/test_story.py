@@ -160,13 +160,8 @@ def user(place: Place, name: str) -> Command:
     return Command(place.uri, home)
 
 
-@pytest.mark.parametrize(
-    "story",
-    [
-        pytest.param(story, marks=[] if story is STORIES[0] else pytest.mark.slow, id=str(story))
-        for story in STORIES
-    ],
-)
+@pytest.mark.slow  # with every run it is told by a member of the group libvirt, tests/daemon
+@pytest.mark.parametrize("story", STORIES, ids=str)
 def test_a_broken_running_guest_is_rescued_and_boots_again(
     place: Place, our_images: Catalogue, story: Story
 ) -> None:
