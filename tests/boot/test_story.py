@@ -160,8 +160,16 @@ def user(place: Place, name: str) -> Command:
     return Command(place.uri, home)
 
 
-@pytest.mark.slow  # with every run it is told by a member of the group libvirt, tests/daemon
-@pytest.mark.parametrize("story", STORIES, ids=str)
+@pytest.mark.parametrize(
+    "story",
+    [
+        # the first in turns with the one of tests/browser/test_self_check.py
+        pytest.param(
+            story, marks=pytest.mark.slow if number else pytest.mark.turn(0, 2), id=str(story)
+        )
+        for number, story in enumerate(STORIES)
+    ],
+)
 def test_a_broken_running_guest_is_rescued_and_boots_again(
     place: Place, our_images: Catalogue, story: Story
 ) -> None:
