@@ -70,6 +70,10 @@ NEEDS: Final = {
     ("get", f"{V1}/operations/{{id}}/events"): ("read", f"{V1}/operations/000000000000/events"),
     ("get", f"{V1}/session"): ("read", f"{V1}/session"),
     ("get", f"{V1}/accounts"): ("administer", f"{V1}/accounts"),
+    ("get", f"{V1}/accounts/{{name}}/second-factor"): (
+        "administer",
+        f"{V1}/accounts/nobody/second-factor",
+    ),
     ("delete", f"{V1}/accounts/{{name}}/second-factor"): (
         "administer",
         f"{V1}/accounts/nobody/second-factor",

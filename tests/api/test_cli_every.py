@@ -29,7 +29,6 @@ REFUSED: Final = {
     "host add": "x qemu:///system",
     "host remove": "x",
     "operations resume": "",
-    "account totp-reset": "owner",
     "account link": "owner 248289761001",
     "account unlink": "owner",
 }
@@ -71,6 +70,7 @@ SERVED: Final = {
     "account list": ("", ""),
     "account remove": ("nobody", "account-not-found"),
     "account password": ("nobody --password-stdin", "account-not-found"),
+    "account totp-reset": ("owner", "refused"),
     "account grant": ("nobody test", "account-not-found"),
     "account revoke": ("owner test", "account-not-found"),
     "api-key add": ("nobody", "account-not-found"),

@@ -172,6 +172,7 @@ sessions = sa.Table(
     sa.Column("created", TIME, nullable=False),
     sa.Column("used", TIME, nullable=False),
     sa.Column("expires", TIME, nullable=False),
+    sa.Column("at_provider", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 #: Sign-ins that have shown the password and still need a code; of the token only its SHA-256.
