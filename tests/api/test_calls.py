@@ -51,6 +51,10 @@ NEEDS: Final = {
         "read",
         f"{INSTANCE}/backups/{NO_POINT}/deletion",
     ),
+    ("get", f"{ONE}/backups/quota"): ("read", f"{INSTANCE}/backups/quota"),
+    ("patch", f"{ONE}/backups/quota"): ("act", f"{INSTANCE}/backups/quota"),
+    ("get", f"{ONE}/backups/{{id}}/verify"): ("read", f"{INSTANCE}/backups/{NO_POINT}/verify"),
+    ("post", f"{ONE}/backups/{{id}}/verify"): ("act", f"{INSTANCE}/backups/{NO_POINT}/verify"),
     ("post", f"{ONE}/backups/{{id}}/restore"): (
         "act",
         f"{INSTANCE}/backups/{NO_POINT}/restore",

@@ -32,6 +32,7 @@ class Happening(StrEnum):
     ENDED = "ended"
     OBSERVED = "observed"  # a change that was not made through here
     RENEWED = "renewed"  # an expiry date was set, moved or taken away
+    QUOTA_SET = "quota-set"  # what backup points may come to
     SIGNED_IN = "signed-in"
     SIGN_IN_REFUSED = "sign-in-refused"
     ACCOUNT_CHANGED = "account-changed"  # an account, its rights or its keys
