@@ -48,7 +48,7 @@ def text(request: Request, template: str, who: Identity | None = None, **known: 
     """The same as text."""
     language = chosen(request)
     return (
-        _environment(language)
+        environment(language)
         .get_template(template)
         .render(
             who=who,
@@ -88,7 +88,8 @@ def is_ours(where: str) -> bool:
 
 
 @cache
-def _environment(language: Language) -> Environment:
+def environment(language: Language) -> Environment:
+    """The templates in that language, compiled once."""
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(["html"]),
