@@ -75,6 +75,7 @@ def console() -> Iterator[Console]:
             for name in ("first", LONG):
                 point = finished(admin, admin.post(f"{instance}/backups", json={"name": name}))
             finished(admin, admin.post(f"{instance}/backups/{point['result']['id']}/restore"))
+            assert admin.post(f"{instance}/backups/{point['result']['id']}/verify").is_success
             made.names = {
                 "point": point["result"]["id"],
                 "operation": point["id"],
