@@ -23,6 +23,7 @@ from lifebuoy.web.assets import version
 from lifebuoy.web.check_words import step
 from lifebuoy.web.language import Language, chosen
 from lifebuoy.web.language import words as words_of
+from lifebuoy.web.telling import teller
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _OF_ADDRESSES: Final = ":/%#?=@[]!$&'()*+,;"
@@ -102,6 +103,7 @@ def _environment(language: Language) -> Environment:
     made.filters["bytes"] = size
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
     made.filters["tr"] = catalogue.gettext
+    made.filters["told"] = teller(language)  # for what the core says; escaped like any value
     made.filters["step"] = partial(step, catalogue.gettext)
     return made
 
