@@ -21,14 +21,15 @@ _DEEP: Final = 6
 _MOST: Final = 24
 _COMMAND: Final = re.compile(
     r"((lifebuoy|virsh|qemu-img|systemctl|usermod|depmod|sgdisk|dd|ln|rm|chmod|chown) "
-    r"|docs/|[a-z+]+://)[^:,(]*$"
+    r"|docs/|[a-z+]+://|initrd |INITRD |root=)[^:,(]*$"
 )
 _OPEN: Final = "\0"
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _TEXT_ARGUMENTS: Final = ("message", "hint", "safe")
-#: Of the doctor's data: which arguments are texts, by number and by name.
+#: Of other calls: which arguments are texts, by number and by name.
 _DATA: Final[dict[str, tuple[dict[int, str], tuple[str, ...]]]] = {
     "Finding": ({3: "seen", 4: "why", 7: "by_hand"}, ("seen", "why", "by_hand")),
+    "Evidence": ({1: "expected"}, ("expected",)),
     "Repair": ({0: "summary"}, ("summary",)),
     "WriteBlocks": ({3: "what"}, ("what",)),
     "_Fault": ({0: "seen"}, ("seen",)),
@@ -36,6 +37,18 @@ _DATA: Final[dict[str, tuple[dict[int, str], tuple[str, ...]]]] = {
     "CannotApply": ({0: "why"}, ()),
     "CannotMount": ({0: "why"}, ()),
     "NoPackage": ({0: "why"}, ()),
+    "Elf": ({}, ("fault",)),
+    "Line": ({}, ("malformed",)),
+    "Listing": ({}, ("fault",)),
+    "_Broken": ({0: "why"}, ()),
+    "kind": ({0: "message"}, _TEXT_ARGUMENTS),  # a class of errors
+    "translated": ({0: "doing"}, ("safe",)),
+    "translated_io": ({0: "doing"}, ()),
+    "as_ours": ({1: "doing"}, ("safe",)),
+    "unusable": ({1: "why"}, ()),
+    "drifted": ({1: "what"}, ()),
+    "LetGo": ({0: "why"}, ()),
+    "CancelRequested": ({0: "why"}, ()),
 }
 
 
@@ -256,7 +269,7 @@ def named(node: ast.Name, where: Module) -> Iterator[tuple[ast.expr, Module]]:
     """What a name was given in its function, by its callers or in its module."""
     function = where.function_of(node)
     if function is not None:
-        found = list(assigned(function, node.id))
+        found = list(assigned(function, node.id, where))
         if found:
             yield from ((one, where) for one in found)
             return
@@ -289,7 +302,7 @@ def ours(statement: ast.ImportFrom) -> Module | None:
     return module(path) if path.is_file() else None
 
 
-def assigned(function: ast.AST, name: str) -> Iterator[ast.expr]:
+def assigned(function: ast.AST, name: str, where: Module) -> Iterator[ast.expr]:
     """All that a name is given in a function."""
     for one in ast.walk(function):
         if isinstance(one, (ast.Assign, ast.AugAssign)):
@@ -309,13 +322,16 @@ def assigned(function: ast.AST, name: str) -> Iterator[ast.expr]:
         ):
             yield one.value
         elif isinstance(one, (ast.For, ast.comprehension)):
-            yield from looped(one, name)
+            yield from looped(one, name, where)
 
 
-def looped(loop: ast.For | ast.comprehension, name: str) -> Iterator[ast.expr]:
-    """What a loop over a tuple that is written out gives a name."""
-    target = loop.target
-    rows = loop.iter
+def looped(loop: ast.For | ast.comprehension, name: str, where: Module) -> Iterator[ast.expr]:
+    """What a loop over a tuple that is written out, there or as a constant, gives a name."""
+    target, rows = loop.target, loop.iter
+    if name not in [one.id for one in ast.walk(target) if isinstance(one, ast.Name)]:
+        return
+    if isinstance(rows, ast.Name) and rows.id.lstrip("_").isupper():
+        rows = next((one for one, _ in named(rows, where)), rows)
     if not isinstance(rows, (ast.Tuple, ast.List)):
         return
     for row in rows.elts:

@@ -41,7 +41,7 @@ _SOURCES: Final = [
     if not str(path.relative_to(SOURCES)).startswith(ELSEWHERE)
 ]
 
-tell = teller(Language.CHINESE)
+tell = teller(Language.CHINESE).tell
 
 
 def filled(text: str) -> str:
@@ -195,4 +195,4 @@ def test_refusals_and_the_password_rule_have_no_english_left() -> None:
 
 
 def test_english_pages_have_what_the_core_says() -> None:
-    assert teller(Language.ENGLISH)("'web' is paused") == "'web' is paused"
+    assert teller(Language.ENGLISH).tell("'web' is paused") == "'web' is paused"

@@ -103,7 +103,8 @@ def _environment(language: Language) -> Environment:
     made.filters["bytes"] = size
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
     made.filters["tr"] = catalogue.gettext
-    made.filters["told"] = teller(language)  # for what the core says; escaped like any value
+    made.filters["told"] = teller(language).tell  # for what the core says; escaped like any value
+    made.filters["known"] = teller(language).same  # where that may be what a machine says
     made.filters["step"] = partial(step, catalogue.gettext)
     return made
 

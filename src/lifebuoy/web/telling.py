@@ -10,7 +10,7 @@ fits stays as it is: what machines say, names, commands.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Final
@@ -79,7 +79,13 @@ class Teller:
 
     def tell(self, text: str) -> str:
         """The text in the catalogue's language, as far as it is known."""
+        if not self._messages:
+            return text
         return _Telling(self._messages, self._word, self._fitting).whole(text).text
+
+    def same(self, text: str) -> str:
+        """The text where it is one of the catalogue as it stands, else what it is."""
+        return text if _PLACE.search(text) else self._messages.get(text, text)
 
     def _fitting(self, text: str) -> Iterator[tuple[Template, tuple[str, ...]]]:
         """The templates that the text may be of, with its values."""
@@ -107,7 +113,14 @@ class _Telling:
 
     def whole(self, text: str) -> Told:
         """The text that is shown, which is one text or several, but no mere word or name."""
-        return max(self._as_one(text, 0), self._in_parts(text, 0, *_BETWEEN[0]), key=_known)
+        best = self._as_one(text, 0)
+        between, written = _BETWEEN[0]
+        parts = text.split(between)
+        if 1 < len(parts) <= _MOST_PARTS:
+            told = [self._as_one(one, 1) for one in parts]
+            if all(map(_known, told)):
+                best = max(best, _joined(told, written), key=_known)
+        return best
 
     def _as_one(self, text: str, deep: int) -> Told:
         self._looks += 1
@@ -152,8 +165,11 @@ class _Telling:
         if not 1 < len(parts) <= _MOST_PARTS or self._looks > _MOST_LOOKS:
             return Told(0, text)
         told = [self._within(one, deep + 1) for one in parts]
-        known = sum(map(_known, told))
-        return Told(known, written.join(one.text for one in told)) if known else Told(0, text)
+        return _joined(told, written) if any(map(_known, told)) else Told(0, text)
+
+
+def _joined(told: Sequence[Told], written: str) -> Told:
+    return Told(sum(map(_known, told)), written.join(one.text for one in told))
 
 
 def _known(told: Told) -> int:
@@ -161,8 +177,7 @@ def _known(told: Told) -> int:
 
 
 @cache
-def teller(language: Language) -> Callable[[str], str]:
-    """What tells texts in a language."""
+def teller(language: Language) -> Teller:
+    """What tells texts in a language; in English it leaves them as they are."""
     messages = texts(language, _CATALOGUE)
-    word = partial(step, words(language).gettext)
-    return Teller(messages, word).tell if messages else str
+    return Teller(messages, partial(step, words(language).gettext))
