@@ -26,6 +26,14 @@ _COMMAND: Final = re.compile(
 _OPEN: Final = "\0"
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _TEXT_ARGUMENTS: Final = ("message", "hint", "safe")
+#: Files with functions whose strings are for people.
+_TELLING: Final = (
+    "backup/definition.py",
+    "backup/refusal.py",
+    "guest/doctor/describing.py",
+    "operations/",
+    "rescue/access.py",
+)
 #: Of other calls: which arguments are texts, by number and by name.
 _DATA: Final[dict[str, tuple[dict[int, str], tuple[str, ...]]]] = {
     "Finding": ({3: "seen", 4: "why", 7: "by_hand"}, ("seen", "why", "by_hand")),
@@ -45,6 +53,12 @@ _DATA: Final[dict[str, tuple[dict[int, str], tuple[str, ...]]]] = {
     "translated": ({0: "doing"}, ("safe",)),
     "translated_io": ({0: "doing"}, ()),
     "as_ours": ({1: "doing"}, ("safe",)),
+    "Step": ({}, ("onward",)),
+    "StepEvent": ({}, ("detail",)),
+    "Entry": ({}, ("detail",)),
+    "CheckItem": ({0: "name", 2: "detail", 3: "hint"}, ("hint",)),
+    "KvmVerdict": ({1: "reason"}, ()),
+    "Commands": ({}, ("put_back", "kernel", "initramfs", "grub_bios", "loader_efi", "init", "pam")),
     "unusable": ({1: "why"}, ()),
     "drifted": ({1: "what"}, ()),
     "LetGo": ({0: "why"}, ()),
@@ -123,6 +137,10 @@ class Reader:
             if isinstance(node, ast.Call):
                 for argument in text_arguments(node):
                     self.add(argument, self.module)
+            elif isinstance(node, _FUNCTIONS) and is_telling(node, self.module.path):
+                for one in ast.walk(node):
+                    if isinstance(one, ast.Return) and one.value is not None:
+                        self.add(one.value, self.module)
             elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names = {one.id for one in targets if isinstance(one, ast.Name)}
@@ -200,6 +218,13 @@ class Reader:
                 targets = one.targets if isinstance(one, ast.Assign) else []
                 if isinstance(one, ast.Assign) and ast.unparse(node) in map(ast.unparse, targets):
                     yield one.value, where
+
+
+def is_telling(function: ast.FunctionDef | ast.AsyncFunctionDef, path: Path) -> bool:
+    """Whether what the function returns is for people: of a step what came of it, and the like."""
+    returns = ast.unparse(function.returns) if function.returns else ""
+    file = str(path.relative_to(SOURCES))
+    return file.startswith(_TELLING) and returns in ("str", "str | None", "list[str]")
 
 
 def text_arguments(call: ast.Call) -> Iterator[ast.expr]:

@@ -34,6 +34,8 @@ ELSEWHERE: Final = (
     "webhooks/model.py",
     "webhooks/secrets.py",
 )
+#: Of names, numbers and addresses only.
+NAMES: Final = ("{0} on {1} ({2})",)
 _PLACE: Final = re.compile(r"\{(\d+)(?::told)?\}")
 _SOURCES: Final = [
     path
@@ -56,7 +58,7 @@ def test_every_text_that_pages_can_show_is_told_in_chinese() -> None:
     for text, path in found.items():
         said = filled(text)
         told = tell(said)
-        whole = told != said or MESSAGES.get(text) == text
+        whole = told != said or MESSAGES.get(text) == text or text in NAMES
         if not whole or sorted(re.findall("⟦.*?⟧", told)) != sorted(re.findall("⟦.*?⟧", said)):
             missing.append(f"{path.relative_to(SOURCES)}: {text} -> {told}")
     assert not missing, "\n".join(missing)
@@ -192,6 +194,14 @@ def test_refusals_and_the_password_rule_have_no_english_left() -> None:
     with pytest.raises(LifebuoyError) as refused:
         check_password("abc")
     assert not re.search("[A-Za-z]", tell(refused.value.message) + tell(refused.value.hint))
+
+
+def test_templates_tell_whatever_the_core_says() -> None:
+    said = r"message|safe|hint|reason|seen|why|detail|problem|repair\.summary|expected|onward"
+    for template in (CATALOGUE.parents[3] / "templates").rglob("*.html"):
+        found = re.findall(rf"\{{\{{[^}}]*?\.(?:{said})\b[^.}}]*?\}}\}}", template.read_text())
+        for one in found:
+            assert "|told" in one or "{{ cell(" in one, f"{template.name}: {one}"
 
 
 def test_english_pages_have_what_the_core_says() -> None:
