@@ -11,18 +11,23 @@ from lxml import html
 #: What machines say, and what is typed.
 _MACHINES: Final = ("script", "style", "code", "pre")
 _READ: Final = ("title", "aria-label", "placeholder", "alt", "data-label")
-_COMMAND: Final = re.compile(r"(lifebuoy|virsh|systemctl|doctor) [^；，。“”（）]*")
+_COMMAND: Final = re.compile(
+    r"(lifebuoy|virsh|systemctl|doctor|dnf|zypper|apk|pacman|pam-config|rc-update|btrfs|grubby"
+    r"|kernel-install) [^；，。“”（）]*|“[^“”]*”"
+)
 #: Three words one after the other are a sentence; fewer may be a name.
-_SENTENCE: Final = re.compile(r"[A-Za-z]{2,}(?:[ ,:;]+[A-Za-z']+){2,}")
+_SENTENCE: Final = re.compile(r"[A-Za-z]?[a-z]+(?:[ ,:;]+[a-z']+){2,}")
 
 
 def english_on(page: str) -> list[str]:
     """English sentences on a page, or on a part of one, but for what machines say."""
-    return [
-        found[0]
-        for text in read_on(page)
-        if (found := _SENTENCE.search(_COMMAND.sub("", " ".join(text.split()))))
-    ]
+    return [sentence for text in read_on(page) if (sentence := english_in(text))]
+
+
+def english_in(text: str) -> str:
+    """The first English sentence in a text; empty where there is none."""
+    found = _SENTENCE.search(_COMMAND.sub("", " ".join(text.split())))
+    return found[0] if found else ""
 
 
 def read_on(page: str) -> Iterator[str]:

@@ -118,6 +118,7 @@ def test_what_a_guest_says_adds_no_element_and_no_attribute(said: str) -> None:
     for render in (
         lambda word: shown(report_of(word), word),
         lambda word: document(request("zh"), word, made, report_of(word)),
+        lambda word: shown(report_of(f"the file system {word} cannot be mounted"), word, "zh"),
         previewed,
     ):
         assert list(shape(render(said))) == list(shape(render("x")))
