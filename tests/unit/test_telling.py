@@ -186,6 +186,8 @@ def test_what_is_not_of_the_core_stays_as_it_is(text: str) -> None:
             "chroot the root, then: reinstall the package of the kernel 6.1.0",
             "chroot 到根文件系统后运行：重新安装内核 6.1.0 的软件包",
         ),
+        # one text of the core, and another that is as long with a text of its own in it
+        ("the kernel /boot/vmlinuz is cut off", "内核 /boot/vmlinuz 不完整"),
         ("it was RUNNING and is STOPPED; its definition was edited", None),
         ("write /etc/fstab (81 bytes, the old one kept beside it)", None),
     ],

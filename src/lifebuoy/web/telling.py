@@ -10,7 +10,7 @@ fits stays as it is: what machines say, names, commands.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Final
@@ -27,6 +27,7 @@ _MOST_PARTS: Final = 30
 _DEEPEST: Final = 3
 _KEY: Final = 3
 _PLACE: Final = re.compile(r"\{(\d+)(:told)?\}")
+_OF_A_FILE: Final = re.compile(r"\d+ bytes[,;] |a link to /")
 #: What the core puts between texts, and what stands there in Chinese.
 _BETWEEN: Final = (("; ", "；"), (": ", "："), (", ", "、"))
 
@@ -46,6 +47,11 @@ class Template:
     literals: tuple[str, ...]
     translation: str
 
+    @property
+    def weight(self) -> int:
+        """How many characters of a text it knows itself."""
+        return sum(map(len, self.literals))
+
     def values(self, text: str) -> tuple[str, ...] | None:
         """What ``text`` has in the places; None where it is no text of this template.
 
@@ -63,6 +69,9 @@ class Template:
             found.append(text[at:place])
             at = place + len(literal)
         return (*found, text[at:end])
+
+
+Fitting = tuple[Template, tuple[str, ...]]
 
 
 class Teller:
@@ -84,11 +93,15 @@ class Teller:
         return _Telling(self._messages, self._word, self._fitting).whole(text).text
 
     def same(self, text: str) -> str:
-        """The text where it is one of the catalogue as it stands, else what it is."""
+        """The text where it is one of the catalogue as it stands, or begins like what the doctor
+        says of a file; else it may be what a machine says, and stays."""
+        if _OF_A_FILE.match(text):
+            return self.tell(text)
         return text if _PLACE.search(text) else self._messages.get(text, text)
 
-    def _fitting(self, text: str) -> Iterator[tuple[Template, tuple[str, ...]]]:
-        """The templates that the text may be of, with its values."""
+    def _fitting(self, text: str) -> list[Fitting]:
+        """The templates that the text may be of, with its values; the most literal ones first."""
+        found = []
         heads = dict.fromkeys(text[:length] for length in range(_KEY + 1))
         tails = dict.fromkeys(text[len(text) - length :] for length in range(_KEY + 1))
         for head in heads:
@@ -96,7 +109,8 @@ class Teller:
                 for template in self._templates.get((head, tail), ()):
                     values = template.values(text)
                     if values is not None:
-                        yield template, values
+                        found.append((template, values))
+        return sorted(found, key=lambda one: -one[0].weight)
 
 
 class _Telling:
@@ -106,7 +120,7 @@ class _Telling:
         self,
         messages: Mapping[str, str],
         word: Callable[[str], str],
-        fitting: Callable[[str], Iterator[tuple[Template, tuple[str, ...]]]],
+        fitting: Callable[[str], list[Fitting]],
     ) -> None:
         self._messages, self._word, self._fitting = messages, word, fitting
         self._looks = 0
@@ -135,7 +149,7 @@ class _Telling:
         return best
 
     def _filled(self, template: Template, values: tuple[str, ...], deep: int) -> Told:
-        known = sum(map(len, template.literals))
+        known = template.weight
 
         def fill(place: re.Match[str]) -> str:
             nonlocal known
