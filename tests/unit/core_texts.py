@@ -59,6 +59,7 @@ _DATA: Final[dict[str, tuple[dict[int, str], tuple[str, ...]]]] = {
     "CheckItem": ({0: "name", 2: "detail", 3: "hint"}, ("hint",)),
     "KvmVerdict": ({1: "reason"}, ()),
     "Commands": ({}, ("put_back", "kernel", "initramfs", "grub_bios", "loader_efi", "init", "pam")),
+    "Verified": ({2: "how", 3: "problem"}, ()),
     "unusable": ({1: "why"}, ()),
     "drifted": ({1: "what"}, ()),
     "LetGo": ({0: "why"}, ()),
