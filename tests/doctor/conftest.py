@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +14,31 @@ from lab import cache, guest, mending, native, shapes
 from lab.layout import History, Layout
 from lab.mending import Doctor, Report
 from lab.shapes import Shape
+from lifebuoy.web.language import Language
+from lifebuoy.web.telling import teller
 
+TELL = teller(Language.CHINESE).tell
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "doctor.json"
 
 
 class CheckedDoctor(Doctor):
-    """The doctor, every report of which is held against its published schema."""
+    """The doctor, every report of which fits its published schema and can be told in Chinese."""
 
     def report(self, *arguments: str) -> Report:
         """The report; with --repair what is left afterwards."""
         report = super().report(*arguments)
         Draft202012Validator(json.loads(SCHEMA.read_text())).validate(report.data)
+        assert not [text for text in said(report) if TELL(text) == text]
         return report
+
+
+def said(report: Report) -> Iterator[str]:
+    """What owners read of the report."""
+    for link in report.data["chain"]:
+        for finding in link["findings"]:
+            yield from (finding["seen"], finding["why"])
+            if finding["repair"]:
+                yield finding["repair"]["summary"]
 
 
 @pytest.fixture(scope="session")

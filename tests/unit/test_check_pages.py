@@ -27,6 +27,7 @@ from lifebuoy.web.language import Language
 from lifebuoy.web.language import words as words_of
 from lifebuoy.web.render import text
 from lifebuoy.web.saving import document, file_name, style
+from tests.reading import english_on
 
 TITLE: Final = "GRUB finds its modules in /boot"
 TEXT: Final = st.text(max_size=60) | st.sampled_from(
@@ -76,10 +77,10 @@ def request(language: str = "en") -> Request:
     return Request(scope)
 
 
-def shown(report: Report, name: str = "web1") -> str:
+def shown(report: Report, name: str = "web1", language: str = "en") -> str:
     """The part of the page with the report."""
     return text(
-        request(),
+        request(language),
         "check_report.html",
         **known(name),
         checkup=Checkup("s", report, "2026-01-02T03:04:05.000Z"),
@@ -117,6 +118,7 @@ def test_what_a_guest_says_adds_no_element_and_no_attribute(said: str) -> None:
     for render in (
         lambda word: shown(report_of(word), word),
         lambda word: document(request("zh"), word, made, report_of(word)),
+        lambda word: shown(report_of(f"the file system {word} cannot be mounted"), word, "zh"),
         previewed,
     ):
         assert list(shape(render(said))) == list(shape(render("x")))
@@ -140,6 +142,53 @@ def test_a_saved_report_loads_nothing_and_runs_nothing(said: str) -> None:
 
 def attributes(element: html.HtmlElement) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in element.attrib.items()]
+
+
+def doctors(finding: dict[str, Any]) -> Report:
+    """A report with this finding of the root file system."""
+    raw = json.loads(report_of("x").model_dump_json(by_alias=True, exclude={"done"}))
+    for link in raw["chain"]:
+        link |= {"health": "sound", "findings": [], "unfinished": []}
+    raw["chain"][5] |= {"health": "broken", "findings": [finding]}
+    return parse(json.dumps(raw | {"headline": finding["id"]}).encode(), "web1")
+
+
+def test_what_the_doctor_finds_and_does_is_told_in_the_language_of_the_page() -> None:
+    report = doctors(
+        {
+            "id": "root-fstab",
+            "severity": "stops-boot",
+            "seen": "/etc/fstab line 3 names UUID=1-2, which no disk has",
+            "why": "The boot waits for it, then stops in emergency mode.",
+            "evidence": [
+                {
+                    "place": "/etc/fstab line 3",
+                    "offset": 80,
+                    "expected": "a volume that is there, or nofail",
+                    "found": "UUID=1-2 /data ext4 defaults is missing here",
+                }
+            ],
+            "repair": {
+                "summary": "make the line a comment",
+                "risk": "none",
+                "turn": 2,
+                "plan": ["write /etc/fstab (181 bytes, the old one kept beside it)"],
+            },
+            "by_hand": ["edit /etc/fstab: correct the line, or add nofail to its options"],
+        }
+    )
+    for page in (shown(report, language="zh-CN"), document(request("zh-CN"), "web1", "", report)):
+        for told in (
+            "/etc/fstab 第 3 行指定了 UUID=1-2，而任何磁盘上都没有",
+            "启动时会等待它，然后停在紧急模式。",
+            "将该行改为注释",
+            "写入 /etc/fstab（181 字节，旧文件保留在旁边）",
+            "UUID=1-2 /data ext4 defaults is missing here",  # as the machine has it
+        ):
+            assert told in page, told
+        assert english_on(page.replace("UUID=1-2 /data ext4 defaults is missing here", "")) == []
+    english = shown(report)
+    assert "which no disk has" in english and "第" not in english
 
 
 def test_a_huge_report_is_no_huge_page() -> None:

@@ -48,7 +48,7 @@ def obstacle(found: Found) -> str:
     if disk.obstacle:
         return disk.obstacle
     if disk.format not in _FORMATS:
-        return f"its format is {disk.format}; points are possible for {' and '.join(_FORMATS)}"
+        return f"its format is {disk.format}, points are possible for {' and '.join(_FORMATS)}"
     if header is None:
         return f"its file is missing: {disk.path or disk.volume}"
     if found.users:

@@ -133,8 +133,10 @@ class Supplying:
         """
         name = self._domain.name
         target = cdrom.seed_drive(self._domain.xml(live=True))
-        by_hand = "copy the packages into the rescue system (scp) and run there: "
-        by_hand += "doctor --repair --packages DIR"
+        by_hand = (
+            "copy the packages into the rescue system (scp) and run there: "
+            "doctor --repair --packages DIR"
+        )
         if not target:
             raise Refused(
                 f"'{name}' has no drive for packages: on USB the drive goes with the seed",

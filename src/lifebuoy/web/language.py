@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import struct
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -57,6 +58,26 @@ def words(language: Language) -> gettext.NullTranslations:
     if language is Language.ENGLISH:
         return gettext.NullTranslations()
     return gettext.translation(_DOMAIN, _CATALOGUES, [language.value.replace("-", "_")])
+
+
+@cache
+def texts(language: Language, domain: str) -> dict[str, str]:
+    """All messages of a catalogue with their translations; none in English.
+
+    The format of the file is the one that gettext's manual gives: tables of lengths and offsets.
+    """
+    if language is Language.ENGLISH:
+        return {}
+    path = _CATALOGUES / language.value.replace("-", "_") / "LC_MESSAGES" / f"{domain}.mo"
+    data = path.read_bytes()
+    count, *tables = struct.unpack_from("<3I", data, 8)
+    columns = []
+    for table in tables:
+        spans = struct.iter_unpack("<2I", data[table : table + 8 * count])
+        columns.append([data[start : start + length].decode() for length, start in spans])
+    messages = dict(zip(*columns, strict=True))
+    messages.pop("", None)
+    return messages
 
 
 def _quality(text: str) -> float:

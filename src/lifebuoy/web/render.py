@@ -24,6 +24,7 @@ from lifebuoy.web.assets import version
 from lifebuoy.web.check_words import step
 from lifebuoy.web.language import Language, chosen
 from lifebuoy.web.language import words as words_of
+from lifebuoy.web.telling import teller
 
 T = TypeVar("T")
 
@@ -107,6 +108,8 @@ def environment(language: Language) -> Environment:
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
     made.filters["tr"] = catalogue.gettext
     made.filters["tr_each"] = partial(_each, catalogue.gettext)
+    made.filters["told"] = teller(language).tell  # for what the core says; escaped like any value
+    made.filters["known"] = teller(language).same  # where that may be what a machine says
     made.filters["step"] = partial(step, catalogue.gettext)
     return made
 
