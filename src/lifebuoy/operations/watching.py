@@ -50,6 +50,12 @@ class _Watched:
                 del self._happened[uuid]
         return found
 
+    def again(self, instances: set[str]) -> None:
+        """These could not be looked at."""
+        with self._lock:
+            for uuid in instances:
+                self._happened.setdefault(uuid, time.monotonic())
+
     def end(self) -> None:
         """Listen no more."""
         self._end()
@@ -110,7 +116,12 @@ class Watcher:
         if not due and not everything:
             return
         host = watched.context.host
-        for entry in observing.look(self._database, host, None if everything else due):
+        try:
+            found = observing.look(self._database, host, None if everything else due)
+        except LifebuoyError:
+            watched.again(due)
+            raise
+        for entry in found:
             self._told(entry)
         if everything:
             watched.looked = clock
