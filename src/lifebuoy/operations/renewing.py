@@ -7,11 +7,15 @@ it is done when it is asked for, and the audit log says by whom.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
+from lifebuoy.errors import Busy
 from lifebuoy.expiry import ExpiryRules, RenewRequest, judge, require_startable
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
@@ -22,6 +26,8 @@ from lifebuoy.store.audit import Entry
 from lifebuoy.store.expiries import About
 from lifebuoy.store.tables import Happening
 from lifebuoy.store.times import stamp
+
+_TRIES: Final = 20
 
 #: Puts the end of its time into a line of the list; by daemon.
 Dated = Callable[[str, InstanceSummary], InstanceSummary]
@@ -38,6 +44,10 @@ class Renewal:
     expires: str
 
 
+class _Late(Exception):
+    """Another one has just given it another date."""
+
+
 def renew(
     database: Database,
     context: Context,
@@ -50,14 +60,26 @@ def renew(
 
     Raises:
         BadInput: that is no date to come.
+        Busy: others give it another one all the time.
         InstanceNotFound: no such instance.
     """
-    about, moment = _about(context, name), now()
+    about = _about(context, name)
+    for _ in range(_TRIES):
+        with suppress(IntegrityError, _Late):
+            return _renewed(database, about, request, who, note)
+    raise Busy(f"others are always quicker at '{about.name}'", hint="ask again")
+
+
+def _renewed(
+    database: Database, about: About, request: RenewRequest, who: str, note: Note
+) -> Renewal:
+    moment = now()
     with database.writing() as connection:
         note(connection)
         before = expiries.of(connection, about.daemon, about.instance)
         after = request.end(before, moment)
-        expiries.put(connection, about, after)
+        if not expiries.change(connection, about, before, after):
+            raise _Late
         audit.add(
             connection,
             Entry(

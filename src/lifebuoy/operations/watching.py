@@ -51,7 +51,7 @@ class _Watched:
         return found
 
     def again(self, instances: set[str]) -> None:
-        """These could not be looked at."""
+        """These are to be looked at, too."""
         with self._lock:
             for uuid in instances:
                 self._happened.setdefault(uuid, time.monotonic())
@@ -80,6 +80,12 @@ class Watcher:
         self._watched: dict[str, _Watched] = {}
         self._stop = threading.Event()
         self._thread = BackgroundThread(self._run, name="watcher")
+
+    def mark(self, daemon: str, uuid: str) -> None:
+        """An operation on that instance has ended: it is looked at anew, as what is done to it from
+        now on is by others. From any thread."""
+        if watched := self._watched.get(daemon):
+            watched.again({uuid})
 
     def start(self) -> None:
         """Begin."""
