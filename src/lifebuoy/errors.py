@@ -217,6 +217,12 @@ class Forbidden(Refused):
     code = "forbidden"
 
 
+class ProveAgain(Forbidden):
+    """Who is signed in must show once more who he is: by the password, or by signing in anew."""
+
+    code = "prove-again"
+
+
 class TooManyTries(Refused):
     """Too many sign-ins were refused; ``wait_s`` is how long the next one must wait."""
 

@@ -26,3 +26,11 @@ def played() -> Iterator[Server]:
             yield server
     finally:
         shutil.rmtree(home)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A user's, with a short name."""
+    made = Path(tempfile.mkdtemp(prefix="lbw-", dir=SHORT_TMP))
+    yield made
+    shutil.rmtree(made)

@@ -77,10 +77,10 @@ class Proxied(Server):
     inside: int
     outside: int
 
-    def start(self) -> None:
+    def start(self, *, until_connected: bool = True) -> None:
         """Behind nginx, where it was before."""
         self.url = f"http://{_LOOPBACK}:{self.inside}"  # where to listen
-        super().start()
+        super().start(until_connected=until_connected)
         assert self.url == f"https://{_LOOPBACK}:{self.outside}"
 
     def client(self, key: str = "", come_from: str = _LOOPBACK) -> httpx.Client:

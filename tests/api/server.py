@@ -30,7 +30,7 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
 
-    def start(self) -> None:
+    def start(self, *, until_connected: bool = True) -> None:
         """Start it, where it was before if it ran, and wait until it is connected to its host."""
         listen = self.url.removeprefix("http://") or "127.0.0.1:0"
         words = self.command.words("serve", "--listen", listen, "--json")
@@ -46,6 +46,8 @@ class Server:
         line = self.process.stdout.readline()
         assert line, self.log.read_text()
         self.url = json.loads(line)["url"]
+        if not until_connected:
+            return
         deadline = time.monotonic() + _START_S
         with self.client() as client:
             while client.get("/readyz").json()["connected"] == 0:

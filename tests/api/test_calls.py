@@ -51,6 +51,10 @@ NEEDS: Final = {
         "read",
         f"{INSTANCE}/backups/{NO_POINT}/deletion",
     ),
+    ("get", f"{ONE}/backups/quota"): ("read", f"{INSTANCE}/backups/quota"),
+    ("patch", f"{ONE}/backups/quota"): ("act", f"{INSTANCE}/backups/quota"),
+    ("get", f"{ONE}/backups/{{id}}/verify"): ("read", f"{INSTANCE}/backups/{NO_POINT}/verify"),
+    ("post", f"{ONE}/backups/{{id}}/verify"): ("act", f"{INSTANCE}/backups/{NO_POINT}/verify"),
     ("post", f"{ONE}/backups/{{id}}/restore"): (
         "act",
         f"{INSTANCE}/backups/{NO_POINT}/restore",
@@ -70,6 +74,10 @@ NEEDS: Final = {
     ("get", f"{V1}/operations/{{id}}/events"): ("read", f"{V1}/operations/000000000000/events"),
     ("get", f"{V1}/session"): ("read", f"{V1}/session"),
     ("get", f"{V1}/accounts"): ("administer", f"{V1}/accounts"),
+    ("get", f"{V1}/accounts/{{name}}/second-factor"): (
+        "administer",
+        f"{V1}/accounts/nobody/second-factor",
+    ),
     ("delete", f"{V1}/accounts/{{name}}/second-factor"): (
         "administer",
         f"{V1}/accounts/nobody/second-factor",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import resource
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,22 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import pytest
 
 from tests.api.server import V1, Server, serving
 from tests.api.test_instances import UUID
-from tests.conftest import SHORT_TMP, Daemon, definition, session_daemon
+from tests.conftest import Daemon, definition, session_daemon
 from tests.libvirt.command import Command, until
 
 _FEW: Final = 128
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A user's, with a short name."""
-    made = Path(tempfile.mkdtemp(prefix="lbw-", dir=SHORT_TMP))
-    yield made
-    shutil.rmtree(made)
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.api.embedded import embedded
-from tests.api.server import V1, ended, events, serving
-from tests.libvirt.command import until
+from tests.api.server import V1, Server, ended, events, serving
+from tests.libvirt.command import Command, until
 
 WATCHERS = 5
 
@@ -31,3 +32,10 @@ def test_watchers_are_let_go_when_the_server_stops() -> None:
         with server.client(key) as client:
             assert client.post(f"{V1}/operations/{made}/cancel").status_code == 200
             assert ended(client, made)["state"] == "cancelled"
+
+
+def test_a_server_that_is_told_to_stop_as_soon_as_it_says_where_it_is_stops(home: Path) -> None:
+    server = Server(Command("test:///default", home))
+    for _ in range(2):
+        server.start(until_connected=False)
+        assert server.end() == 0

@@ -83,7 +83,8 @@ def test_ones_own_password_and_keys_are_changed_in_a_browser_only(
         assert len(program.get(f"{V1}/session/keys").json()["api_keys"]) == 1
     with signed_in(played, "kim") as kim:
         kim.headers["X-CSRF-Token"] = csrf_of(kim)
-        made = kim.post(f"{V1}/session/keys", json={"label": "nightly", "scopes": ["read"]})
+        asked = {"label": "nightly", "scopes": ["read"], "current": PASSWORD}
+        made = kim.post(f"{V1}/session/keys", json=asked)
         assert made.status_code == 201
         validated(made.text, "api-key")
         key, id = made.json()["key"], made.json()["api_key"]["id"]
@@ -92,7 +93,7 @@ def test_ones_own_password_and_keys_are_changed_in_a_browser_only(
             assert kim.delete(f"{V1}/session/keys/{id}").status_code == 204
             assert program.get(f"{V1}/session").status_code == 401
         assert key not in kim.get(f"{V1}/session/keys").text
-        more = kim.post(f"{V1}/session/keys", json={"scopes": ["administer"]})
+        more = kim.post(f"{V1}/session/keys", json={**asked, "scopes": ["administer"]})
         assert code(more) == (422, "bad-input"), "no more than its account"
         others = played.command("api-key", "list", "--json").json("api-key-list")["api_keys"]
         (of_admin, *_) = [one["id"] for one in others if one["account"] == "admin"]

@@ -64,6 +64,7 @@ def test_accounts_are_looked_through_and_sorted(admin: httpx.Client) -> None:
 
 def test_an_account_lives_by_forms(played: Server, admin: httpx.Client) -> None:
     form = {"name": "pia", "role": "operator", "password": PASSWORD, "again": PASSWORD}
+    form["current"] = PASSWORD
     differ = posted(admin, "/accounts/add", **{**form, "again": OTHER})
     assert differ.status_code == 422 and 'value="pia"' in differ.text
     assert PASSWORD not in differ.text
@@ -72,7 +73,7 @@ def test_an_account_lives_by_forms(played: Server, admin: httpx.Client) -> None:
 
     wrong = posted(admin, "/accounts/pia/grant", instance="test")
     assert wrong.status_code == 409 and "sees every instance" in wrong.text
-    posted(admin, "/accounts/pia/role", role="owner")
+    posted(admin, "/accounts/pia/role", role="owner", current=PASSWORD)
     assert posted(admin, "/accounts/pia/grant", instance="nothing").status_code == 404
     assert posted(admin, "/accounts/pia/grant", instance=UUID).status_code == 303
     shown = admin.get("/accounts/pia").text
@@ -82,7 +83,8 @@ def test_an_account_lives_by_forms(played: Server, admin: httpx.Client) -> None:
         assert pia.get(f"/instances/-/{UUID}").status_code == 200
         posted(admin, "/accounts/pia/revoke", daemon=daemon[1], instance=UUID)
         assert pia.get(f"/instances/-/{UUID}").status_code == 404
-        posted(admin, "/accounts/pia/password", password=OTHER, again=OTHER)
+        new = {"password": OTHER, "again": OTHER, "current": PASSWORD}
+        assert posted(admin, "/accounts/pia/password", **new).status_code == 303
         assert pia.get("/instances").status_code == 303
     assert "Remove for good" in admin.get("/accounts/pia/remove").text
     assert posted(admin, "/accounts/pia/remove").status_code == 303
@@ -93,7 +95,7 @@ def test_an_account_lives_by_forms(played: Server, admin: httpx.Client) -> None:
 def test_a_key_is_shown_this_once_and_opens_what_it_may(
     played: Server, admin: httpx.Client
 ) -> None:
-    form = {"label": "<b>nightly</b>", "scope": ["read"], "days": "3"}
+    form = {"label": "<b>nightly</b>", "scope": ["read"], "days": "3", "current": PASSWORD}
     made = posted(admin, "/account/keys", **form)
     key = re.search(r"lifebuoy_[\w-]{20,}", made.text)
     assert made.status_code == 200 and key and made.headers["cache-control"] == "no-store"
@@ -108,8 +110,9 @@ def test_a_key_is_shown_this_once_and_opens_what_it_may(
         with played.client(played.key("admin", "read")) as reader:
             refused = reader.post("/account/keys", data={"scope": "administer"})
             assert refused.status_code == 403, "a key makes no keys"
-    assert posted(admin, "/account/keys").status_code == 422
-    assert posted(admin, "/account/keys", scope="read", days="0").status_code == 422
+    current = {"current": PASSWORD}
+    assert posted(admin, "/account/keys", **current).status_code == 422
+    assert posted(admin, "/account/keys", scope="read", days="0", **current).status_code == 422
 
 
 def test_ones_own_password_needs_the_present_one(played: Server) -> None:

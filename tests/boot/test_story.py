@@ -163,8 +163,11 @@ def user(place: Place, name: str) -> Command:
 @pytest.mark.parametrize(
     "story",
     [
-        pytest.param(story, marks=[] if story is STORIES[0] else pytest.mark.slow, id=str(story))
-        for story in STORIES
+        # the first in turns with the one of tests/browser/test_self_check.py
+        pytest.param(
+            story, marks=pytest.mark.slow if number else pytest.mark.turn(0, 2), id=str(story)
+        )
+        for number, story in enumerate(STORIES)
     ],
 )
 def test_a_broken_running_guest_is_rescued_and_boots_again(

@@ -109,9 +109,16 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment") / "venv"
     clean = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     python = str(folder / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel)]
-    for command in ([sys.executable, "-m", "venv", str(folder)], pip):
-        subprocess.run(command, check=True, env=clean, cwd=folder.parent, timeout=INSTALL_S)
+
+    def run(*words: str, check: bool = True) -> bool:
+        done = subprocess.run(words, check=check, env=clean, cwd=folder.parent, timeout=INSTALL_S)
+        return done.returncode == 0
+
+    run(sys.executable, "-m", "venv", "--without-pip", str(folder))
+    uv = Path(sys.executable).with_name("uv")  # as in tools/setup.sh, and pip where it cannot
+    if not run(str(uv), "pip", "install", "-q", "--python", python, str(wheel), check=False):
+        run(python, "-m", "ensurepip")
+        run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel))
     return folder
 
 

@@ -1,5 +1,6 @@
 """Every page in both languages, light and dark, on a desk and on a phone: without a violation of
 WCAG 2 A and AA that axe-core finds, without an error of a script, and no wider than the screen.
+The languages take turns.
 
 The pages are found, not written down here: a new one is visited too. ``LIFEBUOY_SCREENSHOTS`` names
 a folder that keeps what was seen.
@@ -23,6 +24,7 @@ from tests.api.disks import with_disks
 from tests.api.pages import signed_in
 from tests.api.server import PASSWORD, V1, Server, ended, serving
 from tests.browser.looking import AXE, CHROMIUM, chromium, hurdles
+from tests.rotating import rotating
 
 LANGUAGES: Final = ("en", "zh-CN")
 #: With both languages every two of language, scheme and size come together.
@@ -73,6 +75,7 @@ def console() -> Iterator[Console]:
             for name in ("first", LONG):
                 point = finished(admin, admin.post(f"{instance}/backups", json={"name": name}))
             finished(admin, admin.post(f"{instance}/backups/{point['result']['id']}/restore"))
+            assert admin.post(f"{instance}/backups/{point['result']['id']}/verify").is_success
             made.names = {
                 "point": point["result"]["id"],
                 "operation": point["id"],
@@ -172,7 +175,7 @@ def whole_pages(console: Console) -> list[tuple[str, int]]:
     return found
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", rotating(LANGUAGES))
 def test_every_page_is_accessible(
     console: Console, browser: Browser, language: str, shots: Path
 ) -> None:
@@ -190,7 +193,7 @@ def test_every_page_is_accessible(
     assert visitor.wrong == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", rotating(LANGUAGES))
 def test_menus_and_dialogs_are_accessible(
     console: Console, browser: Browser, language: str, shots: Path
 ) -> None:
@@ -211,30 +214,35 @@ def test_menus_and_dialogs_are_accessible(
     assert visitor.wrong == []
 
 
-def test_rescue_mode_and_empty_tables_are_accessible(
-    console: Console, browser: Browser, shots: Path
-) -> None:
-    """Last: the instance is in rescue mode then."""
+@pytest.fixture(scope="module")
+def rescued(console: Console) -> Console:
+    """Its instance in rescue mode: for the last tests."""
     server = console.server
     with server.client(server.key("olga", "read", "act")) as client:
         body = {"password": "Quiet-Word-5", "image": "idle", "wait": False}
         asked = client.post(f"{V1}/instances/-/{console.uuid}/rescue/enter", json=body)
         finished(client, asked)
     server.account("eve", "owner")
-    for language in LANGUAGES:
-        visitor = Visitor(browser, language, shots)
-        visitor.sign_in(server, "ada")
-        base = f"{server.url}/instances/-/{console.uuid}"
-        for path, status in whole_pages(console):
-            if console.uuid in path:
-                name = f"rescue-{name_of(path, console)}"
-                visitor.visit(server.url + path, name, status)
-        visitor.page.goto(base)
-        expect(visitor.page.locator("body.rescue")).to_be_visible()
-        visitor.page.context.close()
-        empty = Visitor(browser, language, shots)
-        empty.sign_in(server, "eve")
-        for path in ("instances", "backups", "operations", "audit"):
-            empty.visit(f"{server.url}/{path}", f"empty-{path}")
-        empty.page.context.close()
-        assert visitor.wrong + empty.wrong == []
+    return console
+
+
+@pytest.mark.parametrize("language", rotating(LANGUAGES))
+def test_rescue_mode_and_empty_tables_are_accessible(
+    rescued: Console, browser: Browser, language: str, shots: Path
+) -> None:
+    server = rescued.server
+    visitor = Visitor(browser, language, shots)
+    visitor.sign_in(server, "ada")
+    base = f"{server.url}/instances/-/{rescued.uuid}"
+    for path, status in whole_pages(rescued):
+        if rescued.uuid in path:
+            visitor.visit(server.url + path, f"rescue-{name_of(path, rescued)}", status)
+    visitor.page.goto(base)
+    expect(visitor.page.locator("body.rescue")).to_be_visible()
+    visitor.page.context.close()
+    empty = Visitor(browser, language, shots)
+    empty.sign_in(server, "eve")
+    for path in ("instances", "backups", "operations", "audit"):
+        empty.visit(f"{server.url}/{path}", f"empty-{path}")
+    empty.page.context.close()
+    assert visitor.wrong + empty.wrong == []

@@ -1,8 +1,8 @@
-"""Which breakages are booted together, and which of them today.
+"""Which breakages are put together on a disk, and which of them are tried today.
 
 Every day another breakage of each link of the chain, on another kind of guest once a link has been
-gone through: nine breakages or more a day, and all of them within weeks. LIFEBUOY_TEST_DAY (days
-since 1 January of the year 1) repeats a day.
+gone through: nine breakages or more a day, and all of them within weeks. Half of a day's disks
+are booted when they are mended.
 
 At most four share a boot, of different links and none in another's way. Each must be among what was
 mended, so none hides behind another.
@@ -10,7 +10,6 @@ mended, so none hides behind another.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +19,7 @@ from lab.layout import Layout
 from lab.recipe import Where
 from lifebuoy.guest.doctor import checks
 from lifebuoy.guest.doctor.model import Link
+from tests import rotating
 
 MOST_TOGETHER: Final = 4
 #: the one removes what the other changes
@@ -67,8 +67,8 @@ def sample(day: int) -> list[Boot]:
 
 
 def today() -> list[Boot]:
-    """The boots of the day that tests/conftest.py has fixed for this run."""
-    return sample(int(os.environ["LIFEBUOY_TEST_DAY"]))
+    """The sample of this run."""
+    return sample(rotating.day())
 
 
 def everything(layout: Layout) -> list[Boot]:

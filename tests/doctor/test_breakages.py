@@ -1,4 +1,7 @@
-"""Every breakage of the lab is found, mended, found no more, and comes back with an undo."""
+"""Every breakage of the lab is found, mended, found no more, and comes back with an undo.
+
+A third of them with every run, in turns; all with `make test-all`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from lab.layout import Layout
 from lab.mending import Doctor
 from tests.doctor import sampling
 from tests.doctor.sampling import Boot
+from tests.rotating import rotating
 
 Patients = Callable[..., Doctor]
 
@@ -31,7 +35,7 @@ def _cases() -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("broken", sampling.each_once(), ids=str)
+@pytest.mark.parametrize("broken", rotating(sampling.each_once(), 3))
 def test_every_breakage_is_found_and_mended(broken: Boot, patient: Patients) -> None:
     report = patient(broken.layout, *broken.names).report("--repair")
     assert report.seen() == [], report.words

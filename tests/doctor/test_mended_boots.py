@@ -16,10 +16,11 @@ from lab.layout import Layout
 from lab.mending import Doctor
 from tests.doctor import sampling
 from tests.doctor.sampling import Boot
+from tests.rotating import rotating
 
 Patients = Callable[..., Doctor]
 BOOT_S: Final = 240  # a deadline; it takes about 13 in emulation where nothing else runs
-TODAY: Final = [pytest.param(one, id=str(one)) for one in sampling.today()]
+TODAY: Final = rotating(sampling.today(), 2)
 REST: Final = [
     pytest.param(one, marks=pytest.mark.slow, id=str(one))
     for layout in Layout

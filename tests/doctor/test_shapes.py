@@ -5,7 +5,6 @@ Shapes of these systems, not the systems themselves: see ``lab.shape``.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from lab.shape.faults import FAULTS, Fault, names
 from lab.shapes import Shape
 from lifebuoy.guest.doctor.checks import registry
 from lifebuoy.guest.doctor.model import Link
+from tests.rotating import day
 
 Patients = Callable[[Shape], Doctor]
 FAMILIES = {
@@ -33,7 +33,7 @@ DEBIANS = ("apt-get", "dpkg", "update-initramfs", "update-grub", "pam-auth-updat
 _LINKS = {check.ID: check.LINK for check in registry()}
 #: the one leaves no room for the others, the other changes what another one removes
 _ALONE = {"root_full", "shadow_open"}
-_DAY = int(os.environ["LIFEBUOY_TEST_DAY"])
+_DAY = day()
 
 
 def broken(doctor: Doctor, shape: Shape, *faults: Fault) -> Doctor:

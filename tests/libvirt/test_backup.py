@@ -33,14 +33,15 @@ from tests.libvirt.backups import (
     sources,
     write,
 )
+from tests.rotating import rotating
 
 #: Makes a desk over an instance with these disks: format by target.
 Desks = Callable[..., Desk]
 
 
-@pytest.fixture(params=["embedded", "session"])
+@pytest.fixture(params=rotating(["embedded", "session"]))
 def desks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desks]:
-    """On each driver in turn."""
+    """On a driver; they take turns."""
     host: Host
     if request.param == "embedded":
         host, folder = request.getfixturevalue("embedded"), tmp_path / "disks"

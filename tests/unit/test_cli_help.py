@@ -6,15 +6,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import typer.main
 from typer.testing import CliRunner
 
 from lifebuoy import __version__
 from lifebuoy.cli import app
+from lifebuoy.cli.commands import MODULES
 from lifebuoy.cli.reference import page
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -81,3 +84,31 @@ def test_a_plain_command_loads_no_library_that_it_does_not_use() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_no_command_of_a_module_is_left_out() -> None:
+    for module in set(MODULES.values()):
+        found = import_module(f"lifebuoy.cli.{module}")
+        if hasattr(found, "app"):
+            continue
+        around = typer.Typer()
+        found.register(around)
+        names = [one.name for one in around.registered_commands]
+        assert names == [name for name, its in MODULES.items() if its == module]
+
+
+def test_a_command_loads_none_of_the_others() -> None:
+    script = (
+        "import sys; from lifebuoy.cli import main\n"
+        "try: main()\n"
+        "finally: print([one for one in sys.modules if one in "
+        "('sqlalchemy', 'lifebuoy.cli.serve', 'lifebuoy.cli.doctor', 'lifebuoy.doctor.report')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[1:] == ["[]"], done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,10 +20,13 @@ from lifebuoy.operations.status import InstanceSummary
 Row = tuple[str, InstanceSummary]
 
 
-def one(number: int, name: str = "vm", host: str = "web", memory_mib: int = 64) -> Row:
+def one(
+    number: int, name: str = "vm", host: str = "web", memory_mib: int = 64, expires: str = ""
+) -> Row:
     state = InstanceState.RUNNING if number % 2 else InstanceState.STOPPED
     uuid = f"00000000-0000-4000-8000-{number:012}"
-    return host, InstanceSummary(name, uuid, None, state, RunState.STOPPED, memory_mib, False)
+    found = InstanceSummary(name, uuid, None, state, RunState.STOPPED, memory_mib, False)
+    return host, replace(found, expires=expires)
 
 
 ROWS = st.lists(
@@ -32,6 +36,7 @@ ROWS = st.lists(
         st.sampled_from(["a", "B", "b", "c", "é"]),
         st.sampled_from(["", "db", "web"]),
         st.sampled_from([64, 128]),
+        st.sampled_from(["", "2030-01-31T23:59:59Z", "2031-01-31T23:59:59Z"]),
     ),
     unique_by=lambda row: (row[0], row[1].uuid),
     max_size=12,
@@ -52,7 +57,10 @@ def test_pages_together_are_the_list(
         if not cursor:
             break
     assert sorted(shown, key=str) == sorted(rows, key=str)
-    values = [value_of(row, order) for row in shown]
+    dated = [row for row in shown if row[1].expires]
+    if order is Order.EXPIRES:
+        assert shown[: len(dated)] == dated  # what never ends comes last, both ways round
+    values = [value_of(row, order) for row in (dated if order is Order.EXPIRES else shown)]
     assert all(a >= b if descending else a <= b for a, b in pairwise(values))
 
 

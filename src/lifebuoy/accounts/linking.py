@@ -61,7 +61,7 @@ def sign_in(database: Database, settings: OpenId, person: Person, address: str) 
             elif settings.role_claim:
                 account = _in_role(connection, account, role)
             how = f"at {person.issuer}, from {address}"
-            return sessions.begin(connection, account, how)
+            return sessions.begin(connection, account, how, at_provider=True)
     except IntegrityError:
         raise _taken() from None
 

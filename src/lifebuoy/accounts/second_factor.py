@@ -172,8 +172,13 @@ def reset(database: Database, name: str, *, by: str) -> None:
 
     Raises:
         AccountNotFound: there is no account of that name.
-        Refused: it has no second factor.
+        Refused: it has no second factor, or is the asker's own.
     """
+    if name == by:
+        raise Refused(
+            "one's own second factor is turned off with a code",
+            hint="on the page of your account; or have another admin take it away",
+        )
     with database.writing() as connection:
         account = named(connection, name)
         if not _remove(connection, account):

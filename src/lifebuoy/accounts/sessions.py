@@ -7,11 +7,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from lifebuoy.accounts import registry, throttle
+from lifebuoy.accounts import again, registry, throttle
 from lifebuoy.accounts.model import MAY, Account, Identity, Role
 from lifebuoy.accounts.registry import account_of, granted
 from lifebuoy.accounts.secret import check_password, csrf_of, is_password, new_token, token_hash
-from lifebuoy.errors import Forbidden, NotSignedIn
+from lifebuoy.errors import NotSignedIn
 from lifebuoy.store import Database, audit
 from lifebuoy.store.audit import Entry
 from lifebuoy.store.tables import Happening, accounts, sessions
@@ -47,8 +47,11 @@ def proved(database: Database, name: str, password: str, address: str) -> Accoun
     return account_of(row)
 
 
-def begin(connection: sa.Connection, account: Account, how: str) -> str:
-    """The token of a new session, for the cookie; told this once. ``how`` is for the audit log."""
+def begin(
+    connection: sa.Connection, account: Account, how: str, *, at_provider: bool = False
+) -> str:
+    """The token of a new session, for the cookie; told this once. ``how`` is for the audit log;
+    ``at_provider``: an OpenID provider has said who it is."""
     now, token = datetime.now(UTC), new_token()
     connection.execute(sessions.delete().where(sessions.c.expires < stamp(now)))
     connection.execute(
@@ -58,6 +61,7 @@ def begin(connection: sa.Connection, account: Account, how: str) -> str:
             created=stamp(now),
             used=stamp(now),
             expires=stamp(now + LIFE),
+            at_provider=at_provider,
         )
     )
     _note(connection, Happening.SIGNED_IN, account, how)
@@ -79,15 +83,7 @@ def change_password(database: Database, name: str, current: str, new: str, addre
         TooManyTries: too many were refused.
     """
     check_password(new)
-    now = datetime.now(UTC)
-    with database.writing() as connection:
-        throttle.begin(connection, name, address, now)
-        query = sa.select(accounts.c.password).where(accounts.c.name == name)
-        hashed = connection.execute(query).scalar_one_or_none()
-    if not is_password(hashed, current):
-        raise Forbidden("that is not the present password of the account")
-    with database.writing() as connection:
-        throttle.accepted(connection, name, address)
+    again.require_password(database, name, current, address)
     registry.set_password(database, name, new, by=name)
 
 

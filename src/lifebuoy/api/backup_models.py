@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from lifebuoy.api.models import Body, Host, Time
+from lifebuoy.api.models import Body, Error, Host, Time
 from lifebuoy.backup.book import ChangeKind, PointKind
 
 
@@ -116,6 +116,38 @@ class Deletion(BaseModel):
     merges: list[Merge]
     loses_undo: bool
     definition_as_before: bool
+
+
+class VerifiedFile(BaseModel):
+    """A file of a point that was looked at."""
+
+    disk: str
+    path: str
+    how: str = Field(description="What was looked at.")
+    problem: str = Field(description="Empty where all is well.")
+    ok: bool
+
+
+class Verification(BaseModel):
+    """The latest verification of a backup point, and how one that is under way gets on."""
+
+    id: str
+    instance: str
+    ok: bool | None = Field(description="Null before the first.")
+    files: list[VerifiedFile]
+    made: Time
+    under_way: bool = Field(description="Whether one is being made: ask again.")
+    began: Time
+    done_bytes: int = Field(description="What was read of the file that it is at.")
+    total_bytes: int
+    error: Error | None = Field(description="Why the last one came to nothing.")
+
+
+class SetQuota(Body):
+    """What the points of an instance may come to; 0: any number, any amount; null: as it is."""
+
+    points: int | None = Field(default=None, ge=0, le=10_000)
+    bytes: int | None = Field(default=None, ge=0, le=1 << 60)
 
 
 class CreateBackup(Body):

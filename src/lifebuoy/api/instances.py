@@ -45,7 +45,8 @@ def list_instances(
         str,
         Query(
             pattern=f"^-?({'|'.join(listing.Order)})$",
-            description="What the list is sorted by; with a dash before it descending.",
+            description="What the list is sorted by; with a dash before it descending. By "
+            "`expires`, what has no expiry date comes last both ways round.",
         ),
     ] = "name",
     limit: Annotated[int, Query(ge=1, le=listing.PAGE_MAX)] = 100,
@@ -65,8 +66,9 @@ def list_instances(
         limit=limit,
         cursor=cursor,
     )
-    page, listed = server.overview.page(query, who.instances)
-    page = renewing.dated_page(server.database, server.desk.expiry, page, listed)
+    page, listed = renewing.page(
+        server.database, server.desk.expiry, server.overview, query, who.instances
+    )
     shape = {
         "instances": [shapes.summary(name, found) for name, found in page.rows],
         "total": page.total,

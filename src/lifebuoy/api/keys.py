@@ -1,7 +1,8 @@
 """API keys and the password of one's own account; for an admin, the keys of others.
 
 One's own are changed in a browser only: a key that was found somewhere must not live on in others
-that it has made, nor lock its owner out.
+that it has made, nor lock its owner out. A browser asks for the password then, or whoever found it
+unlocked would have such a key.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lifebuoy.accounts.keys import Key
 from lifebuoy.accounts.model import MAY, Identity, Permission
 from lifebuoy.api import table_models as models
 from lifebuoy.api.accounts import NamePath
+from lifebuoy.api.again import address_of, require_again
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.state import Server
 from lifebuoy.errors import BadInput, Forbidden
@@ -26,7 +28,7 @@ router = APIRouter(tags=["accounts"])
 
 KeyPath = Annotated[str, Path(pattern=r"^[0-9a-f]{1,32}$", description="The id of an API key.")]
 _OWN: Final = needs(Permission.READ, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
-_ADMIN: Final = needs(Permission.ADMINISTER, HTTPStatus.NOT_FOUND)
+_ADMIN: Final = needs(Permission.ADMINISTER, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 @router.put("/session/password", status_code=HTTPStatus.NO_CONTENT, **_OWN)
@@ -51,9 +53,13 @@ def list_own_keys(server: Server, who: Who) -> models.ApiKeys:
 
 
 @router.post("/session/keys", status_code=HTTPStatus.CREATED, **_OWN)
-def add_own_key(server: Server, who: Who, body: models.AddApiKey) -> models.NewApiKey:
-    """Make an API key of one's own account, in a browser. The key itself is told this once."""
+def add_own_key(
+    server: Server, who: Who, request: Request, body: models.AddApiKey
+) -> models.NewApiKey:
+    """Make an API key of one's own account, in a browser, which asks for the password once more.
+    The key itself is told this once."""
     require_browser(who)
+    require_again(server, who, request, body.current)
     return _made(server, who, who.account.name, body)
 
 
@@ -72,8 +78,11 @@ def list_keys(server: Server, name: NamePath) -> models.ApiKeys:
 
 
 @router.post("/accounts/{name}/keys", status_code=HTTPStatus.CREATED, **_ADMIN)
-def add_key(server: Server, who: Who, name: NamePath, body: models.AddApiKey) -> models.NewApiKey:
+def add_key(
+    server: Server, who: Who, request: Request, name: NamePath, body: models.AddApiKey
+) -> models.NewApiKey:
     """Make an API key of an account. The key itself is told this once."""
+    require_again(server, who, request, body.current)
     return _made(server, who, name, body)
 
 
@@ -112,11 +121,6 @@ def new_key(
             hint=f"scopes of these: {', '.join(sorted(MAY[account.role]))}",
         )
     return keys.add(database, name, label, scopes, days, by=by)
-
-
-def address_of(request: Request) -> str:
-    """Where a request comes from."""
-    return request.client.host if request.client else ""
 
 
 def _made(server: Server, who: Identity, name: str, body: models.AddApiKey) -> models.NewApiKey:

@@ -106,6 +106,8 @@ class _Server(uvicorn.Server):
         """In its event loop, before connections are taken."""
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
         await super().startup(sockets)
+        if self._stopping.is_set():  # told so before it listened to signals itself
+            self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Told to stop by a signal."""

@@ -20,6 +20,7 @@ from lifebuoy.console.tickets import Tickets
 from lifebuoy.operations.desk import Desk
 from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
+from lifebuoy.operations.verifying import Verifications
 from lifebuoy.store import Database
 
 API: Final = "/api/v1"
@@ -57,6 +58,7 @@ class Serving:
     tickets: Tickets = field(default_factory=Tickets)
     seats: Seats = field(default_factory=Seats)
     pictures: Pictures = field(default_factory=Pictures)
+    verifications: Verifications = field(default_factory=Verifications)
 
     @property
     def database(self) -> Database:

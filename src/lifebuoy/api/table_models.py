@@ -24,6 +24,14 @@ Password = Annotated[
         description=f"{PASSWORD_MIN} to {PASSWORD_MAX} characters, of any kind.",
     ),
 ]
+Current = Annotated[
+    SecretStr | None,
+    Field(
+        max_length=_FIELD_MAX,
+        description="The present password of the one who asks, in a browser. A program with an API "
+        "key needs none; nor does who has signed in at an OpenID provider just now.",
+    ),
+]
 
 
 class Entry(BaseModel):
@@ -114,18 +122,21 @@ class AddAccount(Body):
     name: str = Field(max_length=200)
     role: Role = Role.OWNER
     password: Password
+    current: Current = None
 
 
 class ChangeAccount(Body):
     """What an account becomes."""
 
     role: Role
+    current: Current = None
 
 
 class SetPassword(Body):
     """Another password of an account."""
 
     password: Password
+    current: Current = None
 
 
 class OwnPassword(Body):
@@ -133,6 +144,14 @@ class OwnPassword(Body):
 
     current: SecretStr = Field(max_length=_FIELD_MAX)
     password: Password
+
+
+class SecondFactor(BaseModel):
+    """Whether an account has a second factor."""
+
+    on: bool
+    since: str = Field(description="A time; empty without one.")
+    recovery: int = Field(description="How many recovery codes are left.")
 
 
 class ApiKey(BaseModel):
@@ -163,6 +182,7 @@ class AddApiKey(Body):
         description="What it may do of what its account may.",
     )
     days: int = Field(default=90, ge=1, le=LONGEST_DAYS)
+    current: Current = None
 
 
 class NewApiKey(BaseModel):

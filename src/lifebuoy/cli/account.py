@@ -157,8 +157,10 @@ def totp_reset(context: typer.Context, name: Name, json: options.Json = False) -
     from lifebuoy.accounts import second_factor
 
     session = of(context)
-    session.require_here(_SIGN_IN)
-    second_factor.reset(durable.database(session), name, by=durable.who(os.environ))
+    if server := session.server:
+        server.link.send("DELETE", f"/accounts/{_quoted(name)}/second-factor")
+    else:
+        second_factor.reset(durable.database(session), name, by=durable.who(os.environ))
     words = f"'{name}' signs in with its password alone until it sets another second factor up."
     _done(name, "totp-reset", words, as_json=json)
 

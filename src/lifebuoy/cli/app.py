@@ -1,4 +1,4 @@
-"""The ``lifebuoy`` command: global options and the list of commands."""
+"""The ``lifebuoy`` command and its global options."""
 
 from __future__ import annotations
 
@@ -8,32 +8,7 @@ from typing import Annotated
 import typer
 
 from lifebuoy import __version__
-from lifebuoy.cli import (
-    account,
-    api_key,
-    audit,
-    backup,
-    bootlog,
-    config,
-    console,
-    diagnose,
-    doctor,
-    events,
-    host,
-    image,
-    instances,
-    log,
-    operations,
-    options,
-    power,
-    renew,
-    repair,
-    rescue,
-    screen,
-    serve,
-    ssh,
-    worker,
-)
+from lifebuoy.cli import log, options
 from lifebuoy.cli.complete import host_names
 from lifebuoy.cli.group import RootGroup
 from lifebuoy.cli.output import say
@@ -119,18 +94,3 @@ def root(
     """
     log.set_up(verbose=verbose)
     context.obj = Session(connect, config_file, server)
-
-
-app.add_typer(rescue.app, name="rescue")
-app.add_typer(backup.app, name="backup")
-app.add_typer(image.app, name="image")
-app.add_typer(host.app, name="host")
-app.add_typer(config.app, name="config")
-app.add_typer(operations.app, name="operations")
-app.add_typer(account.app, name="account")
-app.add_typer(api_key.app, name="api-key")
-for module in (
-    *(audit, events, instances, power, console, screen, bootlog),
-    *(renew, diagnose, doctor, repair, ssh, worker, serve),
-):
-    module.register(app)

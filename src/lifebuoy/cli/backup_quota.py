@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lifebuoy.cli import options, output
+from lifebuoy.cli import options, output, there
 from lifebuoy.cli.session import of
 from lifebuoy.errors import BadInput
 from lifebuoy.measures import size
@@ -55,13 +55,18 @@ def quota(
     if (points is not None and points < 0) or (gib is not None and gib < 0):
         raise BadInput("a quota must not be negative")
     session = of(context)
-    session.require_here("quotas are kept by the server's machine")
-    with session.instance(name) as (found, name):
-        wanted = None if gib is None else int(gib * _GIB)
-        if points is None and wanted is None:
-            now = allowed(found.host, name)
-        else:
-            now = allow(found.host, name, points, wanted)
+    wanted = None if gib is None else int(gib * _GIB)
+    if server := session.server:
+        from lifebuoy.client import backups
+
+        at = there.Instance.named(session, server, name, as_json=json)
+        name, now = at.name, backups.quota(server, at.found, points, wanted)
+    else:
+        with session.instance(name) as (found, name):
+            if points is None and wanted is None:
+                now = allowed(found.host, name)
+            else:
+                now = allow(found.host, name, points, wanted)
     if json:
         output.print_json({"instance": name, "points": now.points, "bytes": now.bytes})
     else:

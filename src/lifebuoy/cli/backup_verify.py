@@ -8,6 +8,7 @@ import typer
 
 from lifebuoy.cli import options, output, progress
 from lifebuoy.cli.backup_point import PointId, at_point
+from lifebuoy.cli.backups_there import Point
 from lifebuoy.cli.session import of
 from lifebuoy.operations import backup_verify
 
@@ -25,19 +26,21 @@ def verify(context: typer.Context, id: PointId, json: options.Json = False) -> N
     SHA-256 compared. The exit status is 1 if something is not as it should be.
     """
     session = of(context)
-    session.require_here("whole files are read by the server's machine")
-    with at_point(session, id) as (found, book, point):
-        name = book.name
-        with progress.shown(silent=json) as view:
+    if server := session.server:
+        result = Point.named(session, server, id, as_json=json).verification()
+    else:
+        with at_point(session, id) as (found, _, point), progress.shown(silent=json) as view:
             result = backup_verify.verify(found.host, point.id, view.upload)
     if json:
         files = [{**asdict(file), "ok": file.ok} for file in result.files]
-        output.print_json({"id": point.id, "instance": name, "ok": result.ok, "files": files})
+        output.print_json(
+            {"id": result.id, "instance": result.instance, "ok": result.ok, "files": files}
+        )
     else:
         for file in result.files:
             output.say(f"{'ok' if file.ok else 'FAULT'}  {file.disk}  {file.path}")
             output.say(f"    {file.problem or file.how}")
         good = "is what was noted of it" if result.ok else "is NOT what was noted of it"
-        output.say(f"Backup point {point.id} of '{name}' {good}.")
+        output.say(f"Backup point {result.id} of '{result.instance}' {good}.")
     if not result.ok:
         raise typer.Exit(1)

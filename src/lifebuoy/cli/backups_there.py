@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from lifebuoy.cli import progress, there
 from lifebuoy.cli.session import Session
 from lifebuoy.operations.backup_delete import Deletion
+from lifebuoy.operations.backup_verify import Verification
 
 if TYPE_CHECKING:
     from lifebuoy.client.backups import At
@@ -46,6 +47,13 @@ class Point:
         from lifebuoy.client import backups
 
         return backups.deletion(self.server, self.at)
+
+    def verification(self) -> Verification:
+        """Whether it is still what was noted of it."""
+        from lifebuoy.client import backups
+
+        with progress.shown(silent=self.as_json) as view:
+            return backups.verification(self.server, self.at, view.upload)
 
     def restore(self) -> None:
         """Go back to it."""

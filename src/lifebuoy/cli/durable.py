@@ -84,7 +84,7 @@ class OnRecord:
 
     def __init__(self, session: Session) -> None:
         self.database = database(session)
-        self._retention = session.settings.retention
+        self._settings = session.settings
         self._engine: Engine | None = None
 
     def clear(self, context: Context, kind: Kind[Any], name: str, *, silent: bool) -> None:
@@ -169,7 +169,9 @@ class OnRecord:
         if self._engine is None:
             from lifebuoy.operations.engine import Engine  # loads DBOS: only where it is needed
 
-            self._engine = Engine(self.database, retention=self._retention)
+            self._engine = Engine(
+                self.database, retention=self._settings.retention, expiry=self._settings.expiry
+            )
         return self._engine
 
     def close(self) -> None:

@@ -11,11 +11,24 @@ import typer
 from typer.core import TyperGroup
 
 from lifebuoy.cli import failure, interrupt
+from lifebuoy.cli.commands import Commands
 from lifebuoy.errors import BadInput, Cancelled, LifebuoyError
 
 
 class RootGroup(TyperGroup):
     """Typer's own handling of errors stays for the help; everything else is ours."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = Commands(
+            pretty_exceptions_short=True,
+            rich_markup_mode=self.rich_markup_mode,
+            suggest_commands=self.suggest_commands,
+        )
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the help."""
+        return list(self.commands)
 
     def main(
         self,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from lifebuoy.backup.book import ChangeKind, PointKind, Quota
 from lifebuoy.client import shapes
 from lifebuoy.client.server import Found, Server
 from lifebuoy.client.shapes import understood
-from lifebuoy.errors import AmbiguousInstance, LifebuoyError, PointNotFound
+from lifebuoy.errors import AmbiguousInstance, HostTrouble, LifebuoyError, PointNotFound
+from lifebuoy.hypervisor import Progress
 from lifebuoy.operations.backup_delete import Deletion, PlannedMerge
 from lifebuoy.operations.backup_list import (
     InstanceBackups,
@@ -19,7 +21,11 @@ from lifebuoy.operations.backup_list import (
     PointSummary,
     require_long,
 )
+from lifebuoy.operations.backup_verify import Verification, Verified
+from lifebuoy.operations.failures import restored
 from lifebuoy.operations.listing import Listed
+
+_AGAIN_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,40 @@ def deletion(server: Server, at: At) -> Deletion:
             for one in told["merges"]
         )
         return Deletion(merges, told["loses_undo"], told["definition_as_before"])
+
+
+def verification(server: Server, at: At, progress: Progress) -> Verification:
+    """What a verification of a point finds, which the server makes now.
+
+    Raises:
+        LifebuoyError: it came to nothing.
+    """
+    path = f"{at.path}/verify"
+    told = server.link.send("POST", path)
+    with understood():
+        while told["under_way"]:
+            progress(told["done_bytes"], told["total_bytes"])
+            time.sleep(_AGAIN_S)
+            told = server.link.get(path)
+        if told["error"] is not None:
+            raise restored({"hint": "", "safe": "Nothing was changed.", **told["error"]})
+        if told["ok"] is None:
+            raise HostTrouble("the server was restarted meanwhile", hint="ask again")
+        files = tuple(
+            Verified(one["disk"], one["path"], one["how"], one["problem"]) for one in told["files"]
+        )
+        return Verification(told["id"], told["instance"], files)
+
+
+def quota(server: Server, found: Found, points: int | None, size_bytes: int | None) -> Quota:
+    """What the points of an instance may come to, once it is set, where one of both is given."""
+    path = f"{found.path}/backups/quota"
+    if points is None and size_bytes is None:
+        told = server.link.get(path)
+    else:
+        told = server.link.send("PATCH", path, {"points": points, "bytes": size_bytes})
+    with understood():
+        return Quota(told["points"], told["bytes"])
 
 
 def _of(told: Mapping[str, Any]) -> InstanceBackups:

@@ -15,11 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from lifebuoy.backup.book import Quota
 from lifebuoy.errors import InstanceNotFound, KeyReused, LifebuoyError
 from lifebuoy.expiry import USUAL, ExpiryRules, RenewRequest
 from lifebuoy.hypervisor import Domain
 from lifebuoy.model import Action
-from lifebuoy.operations import asking, history, power, renewing, status
+from lifebuoy.operations import asking, backup_quota, history, power, renewing, status
 from lifebuoy.operations.asking import Asker
 from lifebuoy.operations.backup_asking import BackupRequest, kind_of
 from lifebuoy.operations.backup_needs import require_possible
@@ -43,9 +44,12 @@ from lifebuoy.operations.repair import UNDO as REPAIR_UNDO
 from lifebuoy.operations.repair import packed as packed_repair
 from lifebuoy.operations.serving import Worker
 from lifebuoy.policy import check_password
-from lifebuoy.store import Database, asked
+from lifebuoy.store import Database, asked, audit
 from lifebuoy.store.asked import Asked
+from lifebuoy.store.audit import Entry
 from lifebuoy.store.records import Record
+from lifebuoy.store.tables import Happening
+from lifebuoy.store.times import stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,30 @@ class Desk:
             require_possible(context, uuid, kind, packed)
 
         return self._submit(context, uuid, kind, packed, caller, check)
+
+    def set_quota(
+        self,
+        context: Context,
+        uuid: str,
+        points: int | None,
+        size_bytes: int | None,
+        caller: Caller,
+    ) -> Quota:
+        """Set what an instance's backup points may come to, done when this comes back; None leaves
+        as it is, 0 is without a limit.
+
+        Raises:
+            Busy: somebody is at work on it.
+        """
+        domain = own(context, uuid)
+        quota = backup_quota.allow(context.host, uuid, points, size_bytes)
+        detail = f"{quota.points or 'any number of'} points, {quota.bytes or 'any amount of'} bytes"
+        where = context.host.name, uuid, domain.name
+        time, event = stamp(datetime.now(UTC)), Happening.QUOTA_SET
+        line = Entry(time, caller.who, event, "backup-quota", *where, detail=detail)
+        with self.database.writing() as connection:
+            audit.add(connection, line)
+        return quota
 
     def set_password(self, context: Context, uuid: str, password: str, caller: Caller) -> Record:
         """Set root's password in the rescue system, in this process: it alone knows it.

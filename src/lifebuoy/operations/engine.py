@@ -15,10 +15,12 @@ from typing import Any, Final
 import structlog
 
 from lifebuoy.errors import Busy, DatabaseTrouble, HostTrouble, LifebuoyError, TimedOut
+from lifebuoy.expiry import USUAL as USUAL_EXPIRY
+from lifebuoy.expiry import ExpiryRules
 from lifebuoy.hypervisor import Host
 from lifebuoy.interruption import checked_by, deferred
 from lifebuoy.operations import executor as executors
-from lifebuoy.operations import kinds, lock, workflows
+from lifebuoy.operations import kinds, lock, renewing, workflows
 from lifebuoy.operations.failures import unexpected
 from lifebuoy.operations.journal import Ending, Journey
 from lifebuoy.operations.notebook import Notebook, conclude
@@ -54,8 +56,10 @@ class Engine:
         database: Database,
         find: kinds.Find = kinds.find,
         retention: Retention = USUAL,
+        expiry: ExpiryRules = USUAL_EXPIRY,
     ) -> None:
-        """Prepare the database and start. ``retention`` is what ``tidy`` keeps.
+        """Prepare the database and start. ``retention`` is what ``tidy`` keeps; ``expiry`` what
+        follows from expiry dates.
 
         Raises:
             DatabaseTrouble: it cannot be used.
@@ -64,6 +68,7 @@ class Engine:
         self.database = database
         self.find = find
         self.retention = retention
+        self.expiry = expiry
         self.reached: Callable[[Record, Operation], None] = _unheard
         #: told of an instance right before an operation on it is on record as ended; at once
         self.about_to_end: Callable[[Host, str], None] = lambda _host, _instance: None
@@ -304,7 +309,14 @@ class Engine:
             return Ending(Outcome.FAILED, error=unexpected(error))
 
     def _go(self, kind: Kind[Any], record: Record, task: Task, notebook: Notebook) -> Ending:
-        work = Work(task.context, record.instance, record.request, task.secrets, notebook.progress)
+        work = Work(
+            task.context,
+            record.instance,
+            record.request,
+            task.secrets,
+            notebook.progress,
+            lambda: self._require_in_time(record, task),
+        )
         task.operation = kind.make(work)
         try:
             ending = Journey(
@@ -320,6 +332,13 @@ class Engine:
             return ending
         finally:
             task.operation.close()
+
+    def _require_in_time(self, record: Record, task: Task) -> None:
+        about = record.daemon, record.instance, record.name
+        with task.recording():
+            self.database.patiently(
+                lambda: renewing.require_in_time(self.database, *about, self.expiry)
+            )
 
     def _is_over(self, id_: str) -> bool:
         """Whether an operation that the lock of another process names has ended."""

@@ -20,6 +20,8 @@ from lifebuoy.operations.status import InstanceSummary
 T = TypeVar("T")
 
 PAGE_MAX: Final = 500
+#: Of what never ends, in a list by ends: greater than any of them.
+_NEVER: Final = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Order(StrEnum):
     STATE = "state"
     HOST = "host"
     MEMORY = "memory_mib"
+    EXPIRES = "expires"  # what never ends comes last, both ways round
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Table:
 
     def __init__(self, found: Iterable[tuple[str, InstanceSummary]]) -> None:
         self._found = tuple(found)
-        self._sorted: dict[Order, _Sorted] = {}
+        self._sorted: dict[tuple[Order, str], _Sorted] = {}
 
     def page(self, query: Query) -> Page:
         """The page that is asked for.
@@ -133,7 +136,7 @@ class Table:
         """
         if not 1 <= query.limit <= PAGE_MAX:
             raise BadInput(f"a page has 1 to {PAGE_MAX} instances")
-        there = self._in_order(query.order)
+        there = self._in_order(query.order, _never(query))
         matching = _matching(there, query)
         rest = matching
         if query.cursor:
@@ -147,28 +150,36 @@ class Table:
         more = len(rest) > len(rows)
         return Page(rows, len(matching), _cursor(rows[-1], query) if more else "")
 
-    def _in_order(self, order: Order) -> _Sorted:
-        found = self._sorted.get(order)
+    def _in_order(self, order: Order, never: str) -> _Sorted:
+        found = self._sorted.get((order, never))
         if found is None:
-            pairs = sorted((_key(one, order), number) for number, one in enumerate(self._found))
+            keys = [_key(one, order, never) for one in self._found]
+            pairs = sorted((key, number) for number, key in enumerate(keys))
             rows = [self._found[number] for _, number in pairs]
-            found = self._sorted[order] = _Sorted([key for key, _ in pairs], rows)
+            found = self._sorted[order, never] = _Sorted([key for key, _ in pairs], rows)
         return found
 
 
 _Key = tuple[Any, str, str, str]
 
 
-def _key(one: tuple[str, InstanceSummary], order: Order) -> _Key:
-    """The place of an instance; the later parts tell two of one value apart."""
+def _key(one: tuple[str, InstanceSummary], order: Order, never: str) -> _Key:
+    """The place of an instance; the later parts tell two of one value apart. ``never`` stands for
+    the end of what has none."""
     host, summary = one
     values: dict[Order, str | int] = {
         Order.NAME: summary.name.casefold(),
         Order.STATE: summary.state.value,
         Order.HOST: host,
         Order.MEMORY: summary.memory_mib,
+        Order.EXPIRES: summary.expires or never,
     }
     return values[order], summary.name, host, summary.uuid
+
+
+def _never(query: Query) -> str:
+    """What stands for the end of what has none, so that it comes last in that order."""
+    return _NEVER if query.order is Order.EXPIRES and not query.descending else ""
 
 
 @dataclass(frozen=True)
@@ -202,7 +213,9 @@ def _order_word(query: Query) -> str:
 
 
 def _cursor(last: tuple[str, InstanceSummary], query: Query) -> str:
-    words = json.dumps([_order_word(query), *_key(last, query.order)], separators=(",", ":"))
+    words = json.dumps(
+        [_order_word(query), *_key(last, query.order, _never(query))], separators=(",", ":")
+    )
     return base64.urlsafe_b64encode(words.encode()).decode().rstrip("=")
 
 

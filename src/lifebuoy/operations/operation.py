@@ -52,13 +52,18 @@ def no_progress(done: int, total: int) -> None:
     """A progress listener that ignores everything."""
 
 
+def never_over() -> None:
+    """No instance has an expiry date, as far as is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What an operation is made from, anew in every process that works on it.
 
     ``instance`` is a UUID. ``request`` is what was asked, without secrets; ``secrets`` is what
     the asker's own process knows beside it: None in every other process, and after a crash.
-    ``progress`` is told the units done and in all within the step under way.
+    ``progress`` is told the units done and in all within the step under way. ``require_in_time``
+    raises Expired where the instance's time is over, and that matters.
     """
 
     context: Context
@@ -66,6 +71,7 @@ class Work:
     request: JsonObject
     secrets: object | None = field(default=None, repr=False)
     progress: Progress = no_progress
+    require_in_time: Callable[[], None] = never_over
 
 
 OperationT = TypeVar("OperationT", bound=Operation)

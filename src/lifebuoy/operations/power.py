@@ -109,6 +109,7 @@ class _Power:
         self._context = work.context
         self._domain: Domain = work.context.host.domain(work.instance)
         self._asked = work.request
+        self._require_in_time = work.require_in_time
         self.state: JsonObject = {}
 
     def close(self) -> None:
@@ -123,8 +124,10 @@ class Starting(_Power):
         self._serial: SerialConsole | None = None
 
     def begin(self) -> None:
-        """Refuse what may not be started, or would not run."""
+        """Refuse what may not be started, also as its time is over since it was asked for, or would
+        not run."""
         _allowed(self._context, self._domain.uuid, Action.START)
+        self._require_in_time()
         require_acceleration(self._context, self._domain, inspect(self._domain.xml()))
         self.state = {"report": asdict(_NOT_WATCHED)}
 

@@ -10,22 +10,26 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from lifebuoy.errors import Busy
 from lifebuoy.expiry import ExpiryRules, RenewRequest, judge, require_startable
+from lifebuoy.operations import listing
 from lifebuoy.operations.context import Context
 from lifebuoy.operations.daemon import daemon_of
-from lifebuoy.operations.listing import Listed, Page
+from lifebuoy.operations.listing import Listed, Order, Page, Query
 from lifebuoy.operations.status import InstanceSummary
 from lifebuoy.store import Database, audit, expiries
 from lifebuoy.store.audit import Entry
 from lifebuoy.store.expiries import About
 from lifebuoy.store.tables import Happening
 from lifebuoy.store.times import stamp
+
+if TYPE_CHECKING:
+    from lifebuoy.operations.overview import Instances, Overview
 
 _TRIES: Final = 20
 
@@ -109,8 +113,18 @@ def require_may_start(database: Database, context: Context, name: str, rules: Ex
         Expired: it is.
     """
     about = _about(context, name)
-    end = end_of(database, about.daemon, about.instance)
-    require_startable(end, about.name, now(), rules)
+    require_in_time(database, about.daemon, about.instance, about.name, rules)
+
+
+def require_in_time(
+    database: Database, daemon: str, instance: str, name: str, rules: ExpiryRules
+) -> None:
+    """The same of the instance of that UUID, which is called ``name``.
+
+    Raises:
+        Expired: its time is over, and that matters.
+    """
+    require_startable(end_of(database, daemon, instance), name, now(), rules)
 
 
 def dated(database: Database, rules: ExpiryRules) -> Dated:
@@ -119,7 +133,23 @@ def dated(database: Database, rules: ExpiryRules) -> Dated:
         return _putting(expiries.every(connection), rules)
 
 
-def dated_page(
+def page(
+    database: Database, rules: ExpiryRules, overview: Overview, query: Query, sees: Instances
+) -> tuple[Page, list[Listed[InstanceSummary]]]:
+    """A page of the instances that are seen, with their dates, and what became of asking each host.
+
+    Raises:
+        BadInput: the cursor is none, or of another order; or the limit is none.
+    """
+    if query.order is not Order.EXPIRES:
+        found, listed = overview.page(query, sees)
+        return _dated_page(database, rules, found, listed), listed
+    listed, put = overview.listed(sees), dated(database, rules)
+    every = ((host.host, put(host.daemon, one)) for host in listed for one in host.instances)
+    return listing.page(every, query), listed
+
+
+def _dated_page(
     database: Database, rules: ExpiryRules, page: Page, listed: Iterable[Listed[InstanceSummary]]
 ) -> Page:
     """A page of a list with its dates; ``listed`` tells which libvirt each host is."""

@@ -32,6 +32,7 @@ class Happening(StrEnum):
     ENDED = "ended"
     OBSERVED = "observed"  # a change that was not made through here
     RENEWED = "renewed"  # an expiry date was set, moved or taken away
+    QUOTA_SET = "quota-set"  # what backup points may come to
     SIGNED_IN = "signed-in"
     SIGN_IN_REFUSED = "sign-in-refused"
     ACCOUNT_CHANGED = "account-changed"  # an account, its rights or its keys
@@ -172,6 +173,7 @@ sessions = sa.Table(
     sa.Column("created", TIME, nullable=False),
     sa.Column("used", TIME, nullable=False),
     sa.Column("expires", TIME, nullable=False),
+    sa.Column("at_provider", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 #: Sign-ins that have shown the password and still need a code; of the token only its SHA-256.

@@ -1,4 +1,5 @@
-"""Accounts for an admin: all of them, and each with its role, instances, password and keys."""
+"""Accounts for an admin: all of them, and each with its role, instances, password, second factor
+and keys."""
 
 from __future__ import annotations
 
@@ -8,10 +9,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
 
-from lifebuoy.accounts import keys, registry
+from lifebuoy.accounts import keys, registry, second_factor
 from lifebuoy.accounts.model import MAY, Account, Grant, Identity, Permission, Role
 from lifebuoy.accounts.secret import PASSWORD_MAX, PASSWORD_MIN
 from lifebuoy.api.accounts import NamePath
+from lifebuoy.api.again import is_at_provider, require_again
 from lifebuoy.api.authorisation import Who, needs
 from lifebuoy.api.keys import KeyPath, new_key
 from lifebuoy.api.problems import status_of
@@ -37,6 +39,8 @@ _ORDER: Final[Order[_Row]] = Order(
     text=lambda row: " ".join([row[0].name, row[0].role, *(one.name for one in row[1])]),
 )
 Typed = Annotated[str, Form(max_length=1000)]
+#: The present password of the one at the browser.
+Current = Annotated[str, Form(max_length=1000)]
 
 
 @router.get("/accounts", **_ADMIN)
@@ -47,9 +51,11 @@ def list_accounts(request: Request, server: Server, who: Who, wanted: Asked) -> 
 
 
 @router.get("/accounts/add", **_ADMIN)
-def ask_add(request: Request, who: Who) -> Response:
+def ask_add(request: Request, server: Server, who: Who) -> Response:
     """The dialog before an account is made."""
-    return page(request, "account_add.html", who, error=None, name="", role=Role.OWNER, **RULE)
+    known = {"error": None, "name": "", "role": Role.OWNER, **RULE}
+    at_provider = is_at_provider(server, request)
+    return page(request, "account_add.html", who, at_provider=at_provider, **known)
 
 
 @router.post("/accounts/add", **_ADMIN)
@@ -61,13 +67,16 @@ def add(
     password: Typed,
     again: Typed,
     role: Annotated[Role, Form()] = Role.OWNER,
+    current: Current = "",
 ) -> Response:
     """Make an account."""
     try:
         require_same(password, again)
+        require_again(server, who, request, current)
         registry.add(server.database, name, role, password, by=who.account.name)
     except LifebuoyError as error:
         known = {"error": error, "name": name, "role": role, **RULE}
+        known["at_provider"] = is_at_provider(server, request)
         return page(request, "account_add.html", who, status=status_of(error), **known)
     return go(request, f"/accounts/{name}")
 
@@ -96,11 +105,17 @@ def remove(request: Request, server: Server, who: Who, name: NamePath) -> Respon
 
 @router.post("/accounts/{name}/role", **_ADMIN)
 def set_role(
-    request: Request, server: Server, who: Who, name: NamePath, role: Annotated[Role, Form()]
+    request: Request,
+    server: Server,
+    who: Who,
+    name: NamePath,
+    role: Annotated[Role, Form()],
+    current: Current = "",
 ) -> Response:
     """Change the role."""
 
     def act() -> None:
+        require_again(server, who, request, current)
         registry.set_role(server.database, name, role, by=who.account.name)
 
     return _changed(request, server, who, name, "role", act)
@@ -108,15 +123,35 @@ def set_role(
 
 @router.post("/accounts/{name}/password", **_ADMIN)
 def set_password(
-    request: Request, server: Server, who: Who, name: NamePath, password: Typed, again: Typed
+    request: Request,
+    server: Server,
+    who: Who,
+    name: NamePath,
+    password: Typed,
+    again: Typed,
+    current: Current = "",
 ) -> Response:
     """Set another password."""
 
     def act() -> None:
         require_same(password, again)
+        require_again(server, who, request, current)
         registry.set_password(server.database, name, password, by=who.account.name)
 
     return _changed(request, server, who, name, "password", act)
+
+
+@router.post("/accounts/{name}/second-factor/remove", **_ADMIN)
+def reset_second_factor(
+    request: Request, server: Server, who: Who, name: NamePath, current: Current = ""
+) -> Response:
+    """Take the second factor from who has lost it."""
+
+    def act() -> None:
+        require_again(server, who, request, current)
+        second_factor.reset(server.database, name, by=who.account.name)
+
+    return _changed(request, server, who, name, "factor", act)
 
 
 @router.post("/accounts/{name}/grant", **_ADMIN)
@@ -166,9 +201,11 @@ def add_key(
     label: Annotated[str, Form(max_length=1000)] = "",
     scope: Annotated[list[Permission] | None, Form()] = None,
     days: Annotated[int, Form()] = 90,
+    current: Current = "",
 ) -> Response:
     """Make a key, and show it this once."""
     try:
+        require_again(server, who, request, current)
         made = new_key(
             server.database, name, label, require_scopes(scope), days, by=who.account.name
         )
@@ -214,9 +251,10 @@ def require_scopes(scopes: list[Permission] | None) -> list[Permission]:
     return scopes
 
 
-def about_keys(server: Server, account: Account) -> dict[str, Any]:
+def about_keys(server: Server, request: Request, account: Account) -> dict[str, Any]:
     """What the card of an account's keys shows."""
     return {
+        "at_provider": is_at_provider(server, request),
         "keys": keys.every(server.database, account.name),
         "scopes": MAY[account.role],
         "now": stamp(datetime.now(UTC)),
@@ -251,7 +289,8 @@ def _account(request: Request, server: Server, who: Identity, name: str, **more:
         "keys_at": f"/accounts/{name}/keys",
         "done": False,
         **RULE,
-        **about_keys(server, account),
+        "factor": second_factor.of(server.database, account),
+        **about_keys(server, request, account),
     }
     shown_ = page(request, "account.html", who, **(known | more))
     if error is not None:

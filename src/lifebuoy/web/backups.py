@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Request, Response
 from lifebuoy.accounts.model import Identity, Permission
 from lifebuoy.api.actions import caller
 from lifebuoy.api.authorisation import Who, needs
+from lifebuoy.api.backup_checks import may_set_quota
 from lifebuoy.api.backups import PointPath, all_of, backups_of, deletion_of, point_of
 from lifebuoy.api.reaching import Instance, Reached
 from lifebuoy.api.state import Server
@@ -66,13 +67,13 @@ def list_every_backup(request: Request, server: Server, who: Who, wanted: Asked)
 @router.get(_PATH, **_READS)
 def list_backups(request: Request, who: Who, instance: Instance) -> Response:
     """The points of an instance."""
-    return page(request, "backups.html", who, **_about(who, instance))
+    return page(request, "backups.html", who, **about(who, instance))
 
 
 @router.get(_PATH + "/card", **_READS)
 def show_card(request: Request, who: Who, instance: Instance) -> Response:
     """The points for the card on the page of the instance, which is shown before they are known."""
-    return page(request, "backups_part.html", who, **_about(who, instance))
+    return page(request, "backups_part.html", who, **about(who, instance))
 
 
 @router.get(_PATH + "/create", **_ACTS)
@@ -182,7 +183,7 @@ def _asked(
     return acted(request, who, instance, template, act, more)
 
 
-def _about(who: Identity, instance: Reached) -> dict[str, Any]:
+def about(who: Identity, instance: Reached) -> dict[str, Any]:
     """The points, and what may be done with them now."""
     found = backups_of(instance)
     state = state_of(instance.context.host, instance.uuid)
@@ -193,6 +194,8 @@ def _about(who: Identity, instance: Reached) -> dict[str, Any]:
         "in_rescue": state not in {InstanceState.STOPPED, InstanceState.RUNNING},
         "verdicts": {one.action.value: one for one in verdicts(state, found.instance)},
         "may_act": Permission.ACT in who.may,
+        "may_set_quota": may_set_quota(who),
+        "error": None,
     }
 
 

@@ -13,8 +13,9 @@ from fastapi.responses import RedirectResponse
 from lifebuoy.accounts import linking, sessions
 from lifebuoy.accounts.model import Permission
 from lifebuoy.accounts.provider import Errand, Person, Provider, errand_of
+from lifebuoy.api.again import address_of
 from lifebuoy.api.authorisation import COOKIE, Who, needs
-from lifebuoy.api.keys import address_of, require_browser
+from lifebuoy.api.keys import require_browser
 from lifebuoy.api.problems import status_of
 from lifebuoy.api.state import Server, Serving
 from lifebuoy.errors import LifebuoyError, NotFound, NotSignedIn

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Form, Request, Response
 
 from lifebuoy.accounts import keys, sessions
 from lifebuoy.accounts.model import Identity, Permission
+from lifebuoy.api.again import address_of, require_again
 from lifebuoy.api.authorisation import Who, needs
-from lifebuoy.api.keys import KeyPath, address_of, new_key, require_browser
+from lifebuoy.api.keys import KeyPath, new_key, require_browser
 from lifebuoy.api.problems import status_of
 from lifebuoy.api.state import Server
 from lifebuoy.errors import LifebuoyError
-from lifebuoy.web.accounts import RULE, Typed, about_keys, require_same, require_scopes
+from lifebuoy.web.accounts import RULE, Current, Typed, about_keys, require_same, require_scopes
 from lifebuoy.web.render import go, page
 
 router = APIRouter(include_in_schema=False)
@@ -51,11 +52,13 @@ def add_key(
     label: Annotated[str, Form(max_length=1000)] = "",
     scope: Annotated[list[Permission] | None, Form()] = None,
     days: Annotated[int, Form()] = 90,
+    current: Current = "",
 ) -> Response:
-    """Make a key, and show it this once."""
+    """Make a key, and show it this once; the password once more, as it outlives the session."""
     require_browser(who)
     name = who.account.name
     try:
+        require_again(server, who, request, current)
         made = new_key(server.database, name, label, require_scopes(scope), days, by=name)
     except LifebuoyError as error:
         return _own(request, server, who, wrong="key", error=error)
@@ -76,7 +79,7 @@ def remove_key(request: Request, server: Server, who: Who, key: KeyPath) -> Resp
 
 def _own(request: Request, server: Server, who: Identity, **more: Any) -> Response:
     error = more.get("error")
-    known = {"keys_at": "/account/keys", **RULE, **about_keys(server, who.account)}
+    known = {"keys_at": "/account/keys", **RULE, **about_keys(server, request, who.account)}
     shown = page(request, "own.html", who, **(known | more))
     if error is not None:
         shown.status_code = status_of(error)

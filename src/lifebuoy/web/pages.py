@@ -56,8 +56,9 @@ def list_instances(
     order, descending = listing.order_of(sort)
     states = frozenset({state} if state else ())
     query = listing.Query(q, states, None, order, descending, cursor=cursor)
-    found, listed = server.overview.page(query, who.instances)
-    found = renewing.dated_page(server.database, server.desk.expiry, found, listed)
+    found, listed = renewing.page(
+        server.database, server.desk.expiry, server.overview, query, who.instances
+    )
     return page(
         request,
         "table.html" if part else "instances.html",

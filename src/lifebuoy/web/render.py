@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from fastapi import Request
@@ -23,6 +24,8 @@ from lifebuoy.web.assets import version
 from lifebuoy.web.check_words import step
 from lifebuoy.web.language import Language, chosen
 from lifebuoy.web.language import words as words_of
+
+T = TypeVar("T")
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _OF_ADDRESSES: Final = ":/%#?=@[]!$&'()*+,;"
@@ -45,7 +48,7 @@ def text(request: Request, template: str, who: Identity | None = None, **known: 
     """The same as text."""
     language = chosen(request)
     return (
-        _environment(language)
+        environment(language)
         .get_template(template)
         .render(
             who=who,
@@ -85,7 +88,8 @@ def is_ours(where: str) -> bool:
 
 
 @cache
-def _environment(language: Language) -> Environment:
+def environment(language: Language) -> Environment:
+    """The templates in that language, compiled once."""
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(["html"]),
@@ -102,8 +106,14 @@ def _environment(language: Language) -> Environment:
     made.filters["bytes"] = size
     # For texts that are chosen while a page is made: unlike _() it does not take them for HTML.
     made.filters["tr"] = catalogue.gettext
+    made.filters["tr_each"] = partial(_each, catalogue.gettext)
     made.filters["step"] = partial(step, catalogue.gettext)
     return made
+
+
+def _each(translated: Callable[[str], str], texts: Mapping[T, str]) -> dict[T, str]:
+    """A table of texts, for what shows them often."""
+    return {key: translated(words) for key, words in texts.items()}
 
 
 def _time(moment: str) -> str:

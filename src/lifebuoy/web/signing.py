@@ -11,8 +11,8 @@ from lifebuoy.accounts import entering, sessions
 from lifebuoy.accounts.entering import Missing
 from lifebuoy.accounts.model import Permission
 from lifebuoy.api import problems
+from lifebuoy.api.again import address_of
 from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
-from lifebuoy.api.keys import address_of
 from lifebuoy.api.state import Server
 from lifebuoy.errors import LifebuoyError, NotSignedIn, TooManyTries
 from lifebuoy.web import language

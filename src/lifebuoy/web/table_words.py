@@ -36,6 +36,7 @@ EVENTS: Final[dict[Happening, str]] = {
     Happening.ENDED: N_("ended"),
     Happening.OBSERVED: N_("noticed"),
     Happening.RENEWED: N_("renewed"),
+    Happening.QUOTA_SET: N_("quota set"),
     Happening.SIGNED_IN: N_("signed in"),
     Happening.SIGN_IN_REFUSED: N_("sign-in refused"),
     Happening.ACCOUNT_CHANGED: N_("account changed"),

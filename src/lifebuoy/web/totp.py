@@ -17,8 +17,9 @@ from lifebuoy.accounts import entering, second_factor, sessions, totp
 from lifebuoy.accounts.entering import Missing
 from lifebuoy.accounts.model import Account, Permission
 from lifebuoy.accounts.second_factor import Proposal
+from lifebuoy.api.again import address_of
 from lifebuoy.api.authorisation import COOKIE, Who, needs, require_same_origin
-from lifebuoy.api.keys import address_of, require_browser
+from lifebuoy.api.keys import require_browser
 from lifebuoy.api.problems import headers_of, status_of
 from lifebuoy.api.state import Server, Serving
 from lifebuoy.errors import LifebuoyError, NotSignedIn, Refused

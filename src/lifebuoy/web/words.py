@@ -108,6 +108,7 @@ ERRORS: Final[dict[str, str]] = {
     "provider-trouble": N_("The provider does not answer as it should"),
     "vault-closed": N_("That cannot be read any more"),
     "too-many-tries": N_("Too many tries"),
+    "prove-again": N_("Show once more who you are"),
     "forbidden": N_("Not permitted"),
     "not-allowed": N_("Not possible in this state"),
     "consent-needed": N_("Your consent is needed"),
