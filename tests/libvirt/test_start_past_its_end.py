@@ -18,7 +18,7 @@ from lifebuoy.operations.daemon import daemon_of
 from lifebuoy.operations.engine import Engine
 from lifebuoy.operations.serving import Worker
 from lifebuoy.store import open_database
-from lifebuoy.store.expiries import About, put
+from lifebuoy.store.expiries import About, change
 from lifebuoy.store.records import Record
 from tests.libvirt import playing
 from tests.libvirt.command import until
@@ -50,7 +50,7 @@ def end_at(engine: Engine, host: Host, end: str) -> None:
     """Its time ends, or has ended, then: only a clock makes a date one that is over."""
     about = About(daemon_of(host), host.domain(NAME).uuid, "", NAME)
     with engine.database.writing() as connection:
-        put(connection, about, end)
+        change(connection, about, "", end)
 
 
 def waiting_start(engine: Engine, there: Context) -> Record:

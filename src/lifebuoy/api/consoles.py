@@ -41,7 +41,8 @@ def give_ticket(
     """A ticket for a console of an instance that runs or is in rescue mode. It is good for some
     seconds, once, and for the same session or API key: open a WebSocket at `path`, with the same
     cookie or `Authorization`, and offer `protocols`. VNC begins as a server without a password
-    does; the serial console carries the bytes of a terminal. Why it ends is the close reason."""
+    does; the serial console begins with an empty message, once it is open, and carries the bytes of
+    a terminal. Why it ends is the close reason."""
     admission = consoles.admit(
         instance.context.host,
         instance.uuid,

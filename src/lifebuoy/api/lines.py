@@ -23,7 +23,7 @@ class Line(Protocol):
 
     @property
     def greeting(self) -> bytes:
-        """What its viewer is told first."""
+        """What its viewer is told first; may be empty."""
 
     async def receive(self) -> bytes:
         """What came from the instance, waiting for it; b'' at the end."""

@@ -21,7 +21,7 @@ from lifebuoy.api.lines import Line, ScreenLine, SerialLine
 from lifebuoy.api.opening import opened
 from lifebuoy.api.state import Serving
 from lifebuoy.console.channel import Channel
-from lifebuoy.console.ending import Ending
+from lifebuoy.console.ending import CODES, Ending
 from lifebuoy.console.kind import ConsoleKind
 from lifebuoy.console.rfb import NotRfb
 from lifebuoy.console.seats import TooManyConsoles
@@ -40,18 +40,6 @@ _LAST_LOOK_S: Final = 0.3
 _NOTED_S: Final = 60.0
 _CLOSE_S: Final = 3.0
 _REASON_MOST: Final = 120  # bytes that a close frame has room for
-#: WebSocket's own codes, and such as are ours to choose.
-_CODES: Final = {
-    Ending.LEFT: 1000,
-    Ending.SERVER_ENDS: 1012,
-    Ending.STOPPED: 4001,
-    Ending.TAKEN: 4002,
-    Ending.SIGNED_OUT: 4003,
-    Ending.TOO_MANY: 4004,
-    Ending.REFUSED: 4005,
-    Ending.LOST: 4006,
-    Ending.MISUSED: 4007,
-}
 
 
 async def run(socket: WebSocket, server: Serving, admission: Admission, proof: Proof) -> None:
@@ -73,7 +61,7 @@ async def run(socket: WebSocket, server: Serving, admission: Admission, proof: P
         why, words = _of_error(error), error.message
     _log.info("console_ended", kind=admission.kind, instance=admission.name, why=why, what=words)
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError, OSError):
-        await asyncio.wait_for(socket.close(_CODES[why], _reason(why, words)), _CLOSE_S)
+        await asyncio.wait_for(socket.close(CODES[why], _reason(why, words)), _CLOSE_S)
 
 
 async def _carried(
@@ -107,8 +95,7 @@ async def _carried(
 
 async def _to_viewer(socket: WebSocket, line: Line) -> Ending:
     try:
-        if line.greeting:
-            await socket.send_bytes(line.greeting)
+        await socket.send_bytes(line.greeting)  # if only to say that it is open
         while data := await line.receive():
             await socket.send_bytes(data)
     except WebSocketDisconnect:
@@ -123,7 +110,7 @@ async def _to_instance(socket: WebSocket, line: Line, used: asyncio.Event) -> En
         while True:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
-                stops = message.get("code") == _CODES[Ending.SERVER_ENDS]
+                stops = message.get("code") == CODES[Ending.SERVER_ENDS]
                 return Ending.SERVER_ENDS if stops else Ending.LEFT
             used.set()
             if back := await line.send(_bytes_of(message)):

@@ -41,9 +41,11 @@ def console(
 
     It works without any network in the guest. Press Enter if nothing shows.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadInput("a console needs a terminal", hint=f"to read only: lifebuoy bootlog {name}")
     session, why = of(context), ""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        is_here = not session.settings.client.url  # the log is not to be had through a server
+        hint = f"to read only: lifebuoy bootlog {name}" if is_here else ""
+        raise BadInput("a console needs a terminal", hint=hint)
     if server := session.server:
         from lifebuoy.client.console import serial as open_serial
 

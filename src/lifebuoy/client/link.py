@@ -24,6 +24,7 @@ from lifebuoy.client.problems import error_of
 from lifebuoy.errors import BadInput, LifebuoyError, ServerNotUnderstood, ServerUnreachable
 
 if TYPE_CHECKING:
+    from websockets.exceptions import InvalidStatus
     from websockets.sync.client import ClientConnection
 
 API: Final = "/api/v1"
@@ -139,9 +140,10 @@ class Link:
         """A WebSocket, open, on which one of ``protocols`` is spoken. ``path`` is a whole one.
 
         Raises:
+            LifebuoyError: as the server says.
             ServerUnreachable: it cannot be opened.
         """
-        from websockets.exceptions import WebSocketException
+        from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
         from websockets.typing import Subprotocol
 
@@ -155,11 +157,19 @@ class Link:
                 compression=None,
                 proxy=True if self._tls else None,
             )
+        except InvalidStatus as error:
+            said = error_of(_answer(error), self.url)
+            if not isinstance(said, ServerNotUnderstood):
+                raise said from error
+            raise self._no_socket(f"HTTP {error.response.status_code}") from error
         except (OSError, WebSocketException) as error:
-            raise ServerUnreachable(
-                f"the server at {self.url} does not open the console: {type(error).__name__}",
-                hint="if a proxy stands before it, it must pass WebSockets on",
-            ) from error
+            raise self._no_socket(type(error).__name__) from error
+
+    def _no_socket(self, why: str) -> ServerUnreachable:
+        return ServerUnreachable(
+            f"the server at {self.url} does not open the console: {why}",
+            hint="if a proxy stands before it, it must pass WebSockets on",
+        )
 
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
         """The answer; asked again for a while where the server is away, if it was there before."""
@@ -186,6 +196,13 @@ class Link:
                 self._told(f"The server at {self.url} does not answer; it is waited for.")
                 said = True
             time.sleep(_AGAIN_S)
+
+
+def _answer(refused: InvalidStatus) -> httpx.Response:
+    """What came instead of a WebSocket."""
+    told = refused.response
+    headers = list(told.headers.raw_items())
+    return httpx.Response(told.status_code, headers=headers, content=bytes(told.body or b""))
 
 
 def _is_away(answer: httpx.Response) -> bool:

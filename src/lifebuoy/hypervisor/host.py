@@ -19,7 +19,7 @@ from platformdirs import user_data_path
 
 from lifebuoy.errors import BadInput, HostTrouble, InstanceNotFound
 from lifebuoy.hypervisor.domain import Domain
-from lifebuoy.hypervisor.events import Changed, subscribe
+from lifebuoy.hypervisor.events import Changed
 from lifebuoy.hypervisor.folder import FolderStore
 from lifebuoy.hypervisor.glance import Glance, glances, glances_in_parts, glances_of
 from lifebuoy.hypervisor.hop import SshHop
@@ -197,7 +197,7 @@ class Host:
         Raises:
             HostTrouble: this libvirt tells nothing.
         """
-        return subscribe(self._link.conn, changed)
+        return self._link.events.listen(changed)
 
     def define(self, xml: str) -> Domain:
         """Define a domain, or replace the definition of the one with its name and UUID.

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import libvirt
 
+from lifebuoy.hypervisor.events import Events
 from lifebuoy.hypervisor.translation import translated
 from lifebuoy.hypervisor.uri import UriFacts
 
@@ -27,6 +28,7 @@ class Link:
     def __init__(self, conn: Any, facts: UriFacts) -> None:
         self.conn = conn
         self.facts = facts
+        self.events = Events(conn)
         self._side: Any = None
         self._side_lock = threading.Lock()
         _watch(conn)

@@ -49,7 +49,8 @@ class Checkup:
 
     ``report`` was made at ``made``, in the stay ``session``; None before the first. ``repair`` is
     the id of the operation at whose end it was made, else empty. ``began`` is when the one under
-    way was begun. ``error`` is why the last one came to nothing.
+    way was begun. ``error`` is why the last one came to nothing. ``encrypted``: a passphrase was
+    given for it, and is needed again for whatever is to be seen or done next.
     """
 
     session: str
@@ -58,6 +59,7 @@ class Checkup:
     repair: str = ""
     began: str = ""
     error: LifebuoyError | None = None
+    encrypted: bool = False
 
 
 Key = tuple[str, str]
@@ -178,7 +180,8 @@ class Checkups:
         with self._lock:
             before = self._shelf.get(key)
             began = before.began if before else ""
-            made = Checkup(session, report, _now(), record.id, began)
+            encrypted = bool(record.request.get("encrypted"))
+            made = Checkup(session, report, _now(), record.id, began, encrypted=encrypted)
             self._shelf.put(key, made)
 
     def _look(
@@ -191,7 +194,8 @@ class Checkups:
     ) -> None:
         """In a thread of its own."""
         try:
-            found = Checkup(session, examine(context, key[1], seconds, passphrase), _now())
+            report = examine(context, key[1], seconds, passphrase)
+            found = Checkup(session, report, _now(), encrypted=bool(passphrase))
         except LifebuoyError as error:
             found = Checkup(session, error=error)
         except Exception as error:

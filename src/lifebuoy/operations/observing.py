@@ -33,7 +33,15 @@ def look(database: Database, host: Host, instances: Iterable[str] | None = None)
     The first time that a host is seen there is nothing to compare with; only instances that are
     half-way into or out of rescue mode with nobody at work, and nothing on record for them that a
     worker would go on with, are told of.
+
+    Of several processes that share a database one looks at a time: what one has told, another that
+    had looked a moment before would tell again.
     """
+    with observations.turn(database, daemon_of(host)):
+        return _look(database, host, instances)
+
+
+def _look(database: Database, host: Host, instances: Iterable[str] | None) -> list[Entry]:
     time, daemon = now(), daemon_of(host)
     with database.reading() as connection:
         known = set(observations.at(connection, daemon))

@@ -7,12 +7,15 @@ it is done when it is asked for, and the audit log says by whom.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
+from lifebuoy.errors import Busy
 from lifebuoy.expiry import ExpiryRules, RenewRequest, judge, require_startable
 from lifebuoy.operations import listing
 from lifebuoy.operations.context import Context
@@ -27,6 +30,8 @@ from lifebuoy.store.times import stamp
 
 if TYPE_CHECKING:
     from lifebuoy.operations.overview import Instances, Overview
+
+_TRIES: Final = 20
 
 #: Puts the end of its time into a line of the list; by daemon.
 Dated = Callable[[str, InstanceSummary], InstanceSummary]
@@ -43,6 +48,10 @@ class Renewal:
     expires: str
 
 
+class _Late(Exception):
+    """Another one has just given it another date."""
+
+
 def renew(
     database: Database,
     context: Context,
@@ -55,14 +64,26 @@ def renew(
 
     Raises:
         BadInput: that is no date to come.
+        Busy: others give it another one all the time.
         InstanceNotFound: no such instance.
     """
-    about, moment = _about(context, name), now()
+    about = _about(context, name)
+    for _ in range(_TRIES):
+        with suppress(IntegrityError, _Late):
+            return _renewed(database, about, request, who, note)
+    raise Busy(f"others are always quicker at '{about.name}'", hint="ask again")
+
+
+def _renewed(
+    database: Database, about: About, request: RenewRequest, who: str, note: Note
+) -> Renewal:
+    moment = now()
     with database.writing() as connection:
         note(connection)
         before = expiries.of(connection, about.daemon, about.instance)
         after = request.end(before, moment)
-        expiries.put(connection, about, after)
+        if not expiries.change(connection, about, before, after):
+            raise _Late
         audit.add(
             connection,
             Entry(

@@ -91,6 +91,7 @@ class Worker:
     _looked: float = float("-inf")
     _out_of_reach: bool = False
     _is_ending: bool = False
+    _watcher: Watcher | None = None
 
     @property
     def under_way(self) -> int:
@@ -102,6 +103,7 @@ class Worker:
         for another worker to go on with. A database out of reach is waited for.
         """
         watcher = Watcher(self.engine.database, lambda: dict(self.hosts.contexts()), self.seen)
+        self._watcher = watcher
         watcher.start()
         try:
             self._serve(stop)
@@ -228,4 +230,6 @@ class Worker:
                 self.told(Served(one.record, "let go", seconds, why))
             else:
                 error = "" if ending.error is None else ending.error.message
+                if self._watcher is not None:
+                    self._watcher.mark(one.record.daemon, one.record.instance)
                 self.told(Served(one.record, ending.outcome.value, seconds, error))

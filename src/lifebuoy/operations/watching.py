@@ -50,6 +50,12 @@ class _Watched:
                 del self._happened[uuid]
         return found
 
+    def again(self, instances: set[str]) -> None:
+        """These are to be looked at, too."""
+        with self._lock:
+            for uuid in instances:
+                self._happened.setdefault(uuid, time.monotonic())
+
     def end(self) -> None:
         """Listen no more."""
         self._end()
@@ -74,6 +80,12 @@ class Watcher:
         self._watched: dict[str, _Watched] = {}
         self._stop = threading.Event()
         self._thread = BackgroundThread(self._run, name="watcher")
+
+    def mark(self, daemon: str, uuid: str) -> None:
+        """An operation on that instance has ended: it is looked at anew, as what is done to it from
+        now on is by others. From any thread."""
+        if watched := self._watched.get(daemon):
+            watched.again({uuid})
 
     def start(self) -> None:
         """Begin."""
@@ -110,7 +122,12 @@ class Watcher:
         if not due and not everything:
             return
         host = watched.context.host
-        for entry in observing.look(self._database, host, None if everything else due):
+        try:
+            found = observing.look(self._database, host, None if everything else due)
+        except LifebuoyError:
+            watched.again(due)
+            raise
+        for entry in found:
             self._told(entry)
         if everything:
             watched.looked = clock

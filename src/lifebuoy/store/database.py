@@ -117,8 +117,8 @@ class Database:
                 time.sleep(PACE_S)
 
     @contextmanager
-    def alone(self, key: int) -> Iterator[None]:
-        """Hold an advisory lock of PostgreSQL's.
+    def alone(self, key: int, doing: str) -> Iterator[None]:
+        """Hold an advisory lock of PostgreSQL's; ``doing`` is what others are told of who has it.
 
         It is tried for, and held outside any transaction: indexes that are made beside others'
         work wait for all transactions and statements that are under way, also one that waits for
@@ -132,7 +132,7 @@ class Database:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar():
                 if time.monotonic() > deadline:
-                    raise busy_making(self.location)
+                    raise held_up(self.location, doing)
                 time.sleep(0.02)
             try:
                 yield
@@ -201,11 +201,9 @@ def lock_timeout(seconds: float) -> str:
     return f"-c lock_timeout={int(seconds * 1000)}"
 
 
-def busy_making(location: str) -> DatabaseTrouble:
-    """The error for whoever has waited for another one that makes the tables."""
-    return DatabaseTrouble(
-        f"somebody else is making the tables of {location} for too long", hint=HINT
-    )
+def held_up(location: str, doing: str) -> DatabaseTrouble:
+    """The error for whoever has waited for another one that is ``doing`` something."""
+    return DatabaseTrouble(f"somebody else is {doing} of {location} for too long", hint=HINT)
 
 
 def driver_words(error: BaseException) -> str:

@@ -43,19 +43,23 @@ def among(
     return {key: expires for key, expires in found.items() if key in wanted}
 
 
-def put(connection: sa.Connection, about: About, expires: str) -> None:
-    """Give it that date instead of the one before; an empty one is none."""
-    connection.execute(expiries.delete().where(_this(about.daemon, about.instance)))
-    if expires:
-        connection.execute(
-            expiries.insert().values(
-                daemon=about.daemon,
-                instance=about.instance,
-                host=about.host,
-                name=about.name,
-                expires=expires,
-            )
-        )
+def change(connection: sa.Connection, about: About, before: str, after: str) -> bool:
+    """Give it the date ``after``, if it is still ``before``; whether it was. Empty is none.
+
+    Raises:
+        IntegrityError: it was not, either.
+    """
+    this = _this(about.daemon, about.instance)
+    values = {"host": about.host, "name": about.name, "expires": after}
+    if not before:
+        if after:
+            row = {"daemon": about.daemon, "instance": about.instance, **values}
+            connection.execute(expiries.insert().values(row))
+        return True
+    still = this & (expiries.c.expires == before)
+    if after:
+        return connection.execute(expiries.update().where(still).values(values)).rowcount == 1
+    return connection.execute(expiries.delete().where(still)).rowcount == 1
 
 
 def _this(daemon: str, instance: str) -> sa.ColumnElement[bool]:

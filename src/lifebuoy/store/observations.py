@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 
+from lifebuoy.store.database import Database
 from lifebuoy.store.tables import observed, operations
 
 #: later than every time
@@ -30,6 +33,24 @@ class Seen:
 
     sight: Sight
     time: str
+
+
+@contextmanager
+def turn(database: Database, daemon: str) -> Iterator[None]:
+    """In the block nobody else looks at that libvirt, of all who share a PostgreSQL database.
+
+    SQLite has no lock for that. It is one machine's, where one process looks as a rule, and two
+    writers never mix.
+
+    Raises:
+        DatabaseTrouble: others look for too long.
+    """
+    if database.is_sqlite:
+        yield
+        return
+    digest = hashlib.sha256(f"lifebuoy look {daemon}".encode("utf-8", "surrogateescape")).digest()
+    with database.alone(int.from_bytes(digest[:8], signed=True), "looking at the instances"):
+        yield
 
 
 def at(connection: sa.Connection, daemon: str) -> dict[str, Seen]:

@@ -14,7 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from lifebuoy.errors import DatabaseNewer, DatabaseTrouble
-from lifebuoy.store.database import HINT, Database, busy_making
+from lifebuoy.store.database import HINT, Database, held_up
 
 #: The newest file of migrations/versions. Known here so that a start that finds it in the database
 #: need not load Alembic.
@@ -22,6 +22,7 @@ HEAD: Final = "0008"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 #: of PostgreSQL's advisory locks: "lifebuoy" in letters
 _LOCK: Final = 0x6C69666562756F79
+_DOING: Final = "making the tables"
 _TURN_S: Final = 0.01
 
 
@@ -56,7 +57,7 @@ def alone(database: Database) -> Iterator[None]:
             _use_write_ahead_log(database)
             yield
         return
-    with database.alone(_LOCK):
+    with database.alone(_LOCK, _DOING):
         yield
 
 
@@ -108,7 +109,7 @@ def _file_lock(database: Database) -> Iterator[None]:
     try:
         while not _is_locked(descriptor):
             if time.monotonic() > deadline:
-                raise busy_making(database.location)
+                raise held_up(database.location, _DOING)
             time.sleep(_TURN_S)
         yield
     finally:
