@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,12 +16,13 @@ from typing import Final
 import httpx
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from lab import cache
 from lab.login import free_port
 from tests.api.server import Server
 from tests.daemon.certificates import Authority
 from tests.libvirt.command import Command
 
-PROGRAM: Final = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin")
+_DOWNLOAD_S: Final = 300.0
 PAGES: Final = [
     Path(__file__).parents[2] / "docs" / "operate" / name
     for name in ("README.md", "README.zh-CN.md")
@@ -89,10 +90,19 @@ class Proxied(Server):
         return httpx.Client(base_url=self.url, headers=headers, transport=way, timeout=30)
 
 
+def program() -> Path:
+    """nginx of Debian's package, which is unpacked and not installed: that would serve port 80."""
+
+    def build(folder: Path) -> None:
+        for words in (["apt-get", "-q", "download", "nginx"], ["sh", "-c", "dpkg-deb -x *.deb ."]):
+            subprocess.run(words, cwd=folder, check=True, timeout=_DOWNLOAD_S)
+
+    return cache.keep(cache.folder(os.environ), "nginx", cache.key(), build) / "usr/sbin/nginx"
+
+
 @contextmanager
 def behind(command: Command, folder: Path) -> Iterator[Proxied]:
     """A server behind nginx for the block; nginx's files are in ``folder``."""
-    assert PROGRAM is not None
     outside, inside = free_port(), free_port()
     trusts = _certificate(folder)
     config = folder / "nginx.conf"
@@ -101,7 +111,7 @@ def behind(command: Command, folder: Path) -> Iterator[Proxied]:
     settings = command.home / "CONFIG" / "lifebuoy" / "config.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(f'[server]\norigin = "https://{_LOOPBACK}:{outside}"\n')
-    words = [PROGRAM, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config)]
+    words = [str(program()), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config)]
     nginx = subprocess.Popen(words)
     server = Proxied(command)
     server.trusts, server.authority = trusts, folder / "ca.pem"

@@ -19,7 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from lifebuoy.client.link import Link
 from tests.api.embedded import Machine, embedded
-from tests.api.nginx import PAGES, PROGRAM, Proxied, behind, documented
+from tests.api.nginx import PAGES, Proxied, behind, documented
 from tests.api.pages import csrf_of
 from tests.api.remote import Remote
 from tests.api.server import PASSWORD, V1, ended, events
@@ -31,8 +31,6 @@ CLIENT, OTHER, FORGED = "127.0.0.2", "127.0.0.3", "203.0.113.9"
 FORGERY: Final = {"X-Forwarded-For": FORGED, "X-Real-IP": FORGED, "Forwarded": f"for={FORGED}"}
 #: So many sign-ins from an address may be refused before the next one must wait.
 _FREE: Final = 30
-
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Debian's package nginx")
 
 
 @pytest.fixture(scope="module")

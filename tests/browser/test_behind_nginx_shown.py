@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.embedded import embedded
-from tests.api.nginx import PROGRAM, behind
+from tests.api.nginx import behind
 from tests.api.server import V1, ended
 from tests.browser.looking import CHROMIUM, chromium
 from tests.browser.test_console import entering, taken_back
@@ -21,7 +21,7 @@ _SLOW_MS = 60_000
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None or PROGRAM is None, reason="needs chromium and nginx")
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_a_page_follows_what_happens_survives_a_restart_and_shows_a_console() -> None:
     errors: list[str] = []
     folder = Path(tempfile.mkdtemp(prefix="lbn-", dir=SHORT_TMP))

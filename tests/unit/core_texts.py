@@ -53,6 +53,8 @@ _DATA: Final[dict[str, tuple[dict[int, str], tuple[str, ...]]]] = {
     "translated": ({0: "doing"}, ("safe",)),
     "translated_io": ({0: "doing"}, ()),
     "as_ours": ({1: "doing"}, ("safe",)),
+    "alone": ({1: "doing"}, ()),
+    "held_up": ({1: "doing"}, ()),
     "Step": ({}, ("onward",)),
     "StepEvent": ({}, ("detail",)),
     "Entry": ({}, ("detail",)),
