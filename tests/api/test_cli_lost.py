@@ -201,6 +201,7 @@ def waits(client: httpx.Client) -> bool:
     return bool(steps) and steps[-1]["name"].startswith("wait until")
 
 
+@pytest.mark.turn(1, 2)
 def test_ctrl_c_rolls_back_and_a_restart_of_the_server_is_waited_for(machine: Machine) -> None:
     with serving(machine.command) as server:
         server.account("root", "admin")

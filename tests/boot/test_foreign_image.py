@@ -54,6 +54,7 @@ def installer_images(tmp_path: Path) -> Catalogue:
     return catalogue
 
 
+@pytest.mark.turn(0, 2)
 def test_an_image_that_knows_nothing_of_us_is_entered_told_about_and_left(
     embedded: Host, installer_images: Catalogue, define: Define, tmp_path: Path
 ) -> None:

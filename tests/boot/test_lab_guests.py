@@ -15,7 +15,7 @@ from lab.layout import Layout
 from lab.login import Login, Verdict
 
 SLOW_LAYOUTS = [
-    Layout.BIOS,
+    pytest.param(Layout.BIOS, marks=pytest.mark.turn(1, 2)),
     pytest.param(Layout.UEFI, marks=pytest.mark.slow),
     pytest.param(Layout.LVM, marks=pytest.mark.slow),
 ]

@@ -159,6 +159,7 @@ def test_the_installed_command_finds_the_host_and_image_fit(installed: Installed
     assert image["ok"] is True, image
 
 
+@pytest.mark.turn(1, 2)
 @pytest.mark.timeout(1200)
 def test_the_installed_command_enters_and_leaves_rescue_mode(installed: Installed) -> None:
     enter_and_leave(installed)

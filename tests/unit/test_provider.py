@@ -18,9 +18,10 @@ from cryptography.fernet import Fernet
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from lifebuoy.accounts.errand import Errand, errand_of
 from lifebuoy.accounts.linking import role_of
 from lifebuoy.accounts.model import Role
-from lifebuoy.accounts.provider import Errand, Provider, errand_of
+from lifebuoy.accounts.provider import Provider
 from lifebuoy.accounts.vault import Vault
 from lifebuoy.errors import NotSignedIn, ProviderTrouble
 from lifebuoy.settings.values import OpenId

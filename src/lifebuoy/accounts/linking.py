@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from lifebuoy.accounts import sessions, throttle
+from lifebuoy.accounts.errand import Errand, Person
 from lifebuoy.accounts.model import Account, Role, require_name
-from lifebuoy.accounts.provider import Errand, Person
 from lifebuoy.accounts.registry import account_of, named, note
 from lifebuoy.errors import BadInput, NotSignedIn, Refused
 from lifebuoy.settings.values import OpenId

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from lifebuoy.accounts.model import Role
-from lifebuoy.accounts.provider import Provider
 from lifebuoy.accounts.vault import Vault
 from lifebuoy.api.events import Hub
 from lifebuoy.api.figures import Figures
@@ -22,6 +21,9 @@ from lifebuoy.operations.overview import Overview
 from lifebuoy.operations.reach import Reach
 from lifebuoy.operations.verifying import Verifications
 from lifebuoy.store import Database
+
+if TYPE_CHECKING:
+    from lifebuoy.accounts.provider import Provider
 
 API: Final = "/api/v1"
 

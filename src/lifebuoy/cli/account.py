@@ -179,7 +179,7 @@ def link(
 ) -> None:
     """Let somebody at the OpenID provider of the settings sign in as an account."""
     from lifebuoy.accounts import linking
-    from lifebuoy.accounts.provider import Person
+    from lifebuoy.accounts.errand import Person
 
     session = of(context)
     session.require_here(_SIGN_IN)

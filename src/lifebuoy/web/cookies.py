@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from fastapi import Request, Response
 
 from lifebuoy.accounts import entering, sessions
-from lifebuoy.accounts.provider import AWAY_S
+from lifebuoy.accounts.errand import AWAY_S
 from lifebuoy.api.authorisation import COOKIE
 from lifebuoy.api.state import Serving
 

@@ -5,14 +5,14 @@ Browsers are sent there by links, not by forms: the policy lets forms lead nowhe
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from lifebuoy.accounts import linking, sessions
+from lifebuoy.accounts.errand import Errand, Person, errand_of
 from lifebuoy.accounts.model import Permission
-from lifebuoy.accounts.provider import Errand, Person, Provider, errand_of
 from lifebuoy.api.again import address_of
 from lifebuoy.api.authorisation import COOKIE, Who, needs
 from lifebuoy.api.keys import require_browser
@@ -28,6 +28,9 @@ from lifebuoy.web.cookies import (
 )
 from lifebuoy.web.render import go, is_ours, page
 from lifebuoy.web.signing import login_page
+
+if TYPE_CHECKING:
+    from lifebuoy.accounts.provider import Provider
 
 router = APIRouter(include_in_schema=False)
 
