@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from lifebuoy.hypervisor import Domain, Host, connect
+from tests import rotating
 from tests.postgres import Server, find, serving
-from tests.rotating import day
 
 SHORT_TMP = Path("/tmp")  # sockets below the root must stay short; pytest's folders are not
 # Fixed before workers start: all of them choose the same sample, also at midnight (tests/doctor).
@@ -30,12 +30,8 @@ os.environ.setdefault("LIFEBUOY_TEST_DAY", str(datetime.now(UTC).toordinal()))
 
 @pytest.hookimpl(tryfirst=True)  # before slow ones are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of tests that take turns (``turn(number, of)``) today's is none of the slow ones."""
-    for item in items:
-        if (turn := item.get_closest_marker("turn")) is not None:
-            number, of = turn.args
-            if day() % of != number:
-                item.add_marker("slow")
+    """Of tests and variants that take turns, today's are none of the slow ones."""
+    rotating.mark(items)
 
 
 DAEMON_USER = 65534

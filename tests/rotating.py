@@ -1,6 +1,8 @@
-"""Variants of one test that take their turns: one of them with every run, another one every day,
-and all of them with `make test-all`.
+"""Tests and variants of tests that take their turns: some with every run, others another day, and
+all of them with `make test-all`. Those whose turn it is not are marked slow.
 
+``@pytest.mark.turn(1, 2)`` is on for every second day, the other days are another test's.
+``@pytest.mark.rotate(3)`` tries every third of a test's variants, others each day.
 LIFEBUOY_TEST_DAY (days since 1 January of the year 1) repeats a day.
 """
 
@@ -11,7 +13,6 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import pytest
-from _pytest.mark import ParameterSet
 
 T = TypeVar("T")
 
@@ -21,23 +22,23 @@ def day() -> int:
     return int(os.environ["LIFEBUOY_TEST_DAY"])
 
 
-def todays(items: Sequence[T], share: int) -> Sequence[T]:
-    """Every ``share``-th of them, others each day; the first where there are fewer. Pure but for
-    the day."""
-    return items[day() % min(share, len(items)) :: share]
+def todays(variants: Sequence[T], share: int, day: int) -> Sequence[T]:
+    """Every ``share``-th, at least one. Pure."""
+    return variants[day % min(share, len(variants)) :: share]
 
 
-def rotating(
-    items: Sequence[object], share: int | None = None, ids: Sequence[str] | None = None
-) -> list[ParameterSet]:
-    """Parameters of a test: today's as they are, one in ``share`` of them (one of all, where that
-    is not said); the others marked slow."""
-    chosen = todays(range(len(items)), share or len(items))
-    return [
-        pytest.param(
-            item,
-            marks=() if number in chosen else pytest.mark.slow,
-            id=ids[number] if ids else str(item),
-        )
-        for number, item in enumerate(items)
-    ]
+def mark(items: Sequence[pytest.Item]) -> None:
+    """Mark those slow whose turn it is not."""
+    variants: dict[tuple[str, int], list[pytest.Item]] = {}
+    for item in items:
+        turn, rotate = item.get_closest_marker("turn"), item.get_closest_marker("rotate")
+        if turn is not None and day() % turn.args[1] != turn.args[0]:
+            item.add_marker("slow")
+        elif rotate is not None and item.get_closest_marker("slow") is None:
+            name = item.nodeid.partition("[")[0]
+            variants.setdefault((name, rotate.args[0]), []).append(item)
+    for (_, share), those in variants.items():
+        chosen = todays(those, share, day())
+        for item in those:
+            if item not in chosen:
+                item.add_marker("slow")

@@ -16,7 +16,6 @@ from tests.api.embedded import Machine, embedded
 from tests.api.remote import Remote, remote, same
 from tests.api.server import Server, serving
 from tests.libvirt.command import Answer, Command
-from tests.rotating import rotating
 
 UUID: Final = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 PASSWORD: Final = "Quiet-Word-7"
@@ -200,7 +199,8 @@ def visited(command: Command, *more: str) -> list[Answer]:
     ]
 
 
-@pytest.mark.parametrize("more", rotating([(), ("--json",)], ids=["text", "json"]))
+@pytest.mark.rotate(2)
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["text", "json"])
 def test_rescue_mode_is_told_the_same(machine: Machine, more: tuple[str, ...]) -> None:
     here = visited(machine.command, *more)
     with serving(machine.command) as server:
@@ -268,7 +268,8 @@ def without_point(answer: Answer, id_: str) -> Answer:
     return Answer(answer.status, *(re.sub(r'"age_s": \d+', '"age_s": X', one) for one in told))
 
 
-@pytest.mark.parametrize("more", rotating([("--json",), ()], ids=["json", "text"]))
+@pytest.mark.rotate(2)
+@pytest.mark.parametrize("more", [("--json",), ()], ids=["json", "text"])
 def test_backup_points_are_told_the_same(more: tuple[str, ...]) -> None:
     with with_disks() as made:
         here = kept(made.command, *more)

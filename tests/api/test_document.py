@@ -21,7 +21,6 @@ import pytest
 from tests.api.server import V1, Server, serving
 from tests.conftest import SHORT_TMP
 from tests.libvirt.command import Command
-from tests.rotating import rotating
 
 HERE: Final = Path(__file__).parent
 ROLES: Final = ("admin", "operator", "owner")
@@ -68,7 +67,8 @@ def looked(server: Server, role: str, examples: int) -> None:
         pytest.fail(done.stdout + done.stderr, pytrace=False)
 
 
-@pytest.mark.parametrize("role", rotating([*ROLES, "nobody"], 2))
+@pytest.mark.rotate(2)
+@pytest.mark.parametrize("role", [*ROLES, "nobody"])
 def test_nothing_is_found_that_the_document_does_not_say(tried: Server, role: str) -> None:
     looked(tried, role, 2)
 

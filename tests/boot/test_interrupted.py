@@ -70,6 +70,7 @@ def test_these_are_all_the_steps_of_entering(quick: Context, define: Define) -> 
     assert tuple(notes.steps) == STEPS
 
 
+@pytest.mark.rotate(3)
 @pytest.mark.parametrize("step", STEPS)
 def test_an_interrupt_before_a_step_leaves_a_running_instance_running(
     quick: Context, define: Define, step: str

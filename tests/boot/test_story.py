@@ -163,9 +163,9 @@ def user(place: Place, name: str) -> Command:
 @pytest.mark.parametrize(
     "story",
     [
-        # the first in turns with the one of tests/browser/test_self_check.py
+        # the first in turns with tests/browser/test_self_check.py and two of tests/daemon
         pytest.param(
-            story, marks=pytest.mark.slow if number else pytest.mark.turn(0, 2), id=str(story)
+            story, marks=pytest.mark.slow if number else pytest.mark.turn(0, 4), id=str(story)
         )
         for number, story in enumerate(STORIES)
     ],

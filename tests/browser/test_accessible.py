@@ -24,7 +24,6 @@ from tests.api.disks import with_disks
 from tests.api.pages import signed_in
 from tests.api.server import PASSWORD, V1, Server, ended, serving
 from tests.browser.looking import AXE, CHROMIUM, chromium, hurdles
-from tests.rotating import rotating
 
 LANGUAGES: Final = ("en", "zh-CN")
 #: With both languages every two of language, scheme and size come together.
@@ -175,7 +174,8 @@ def whole_pages(console: Console) -> list[tuple[str, int]]:
     return found
 
 
-@pytest.mark.parametrize("language", rotating(LANGUAGES))
+@pytest.mark.rotate(2)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_is_accessible(
     console: Console, browser: Browser, language: str, shots: Path
 ) -> None:
@@ -193,7 +193,8 @@ def test_every_page_is_accessible(
     assert visitor.wrong == []
 
 
-@pytest.mark.parametrize("language", rotating(LANGUAGES))
+@pytest.mark.rotate(2)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_menus_and_dialogs_are_accessible(
     console: Console, browser: Browser, language: str, shots: Path
 ) -> None:
@@ -226,7 +227,8 @@ def rescued(console: Console) -> Console:
     return console
 
 
-@pytest.mark.parametrize("language", rotating(LANGUAGES))
+@pytest.mark.rotate(2)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_rescue_mode_and_empty_tables_are_accessible(
     rescued: Console, browser: Browser, language: str, shots: Path
 ) -> None:

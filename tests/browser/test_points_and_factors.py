@@ -34,6 +34,7 @@ def served() -> Iterator[tuple[Server, str]]:
         yield server, path
 
 
+@pytest.mark.rotate(2)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_point_is_verified_and_the_quota_set(
     served: tuple[Server, str],
@@ -61,6 +62,7 @@ def test_a_point_is_verified_and_the_quota_set(
     assert visitor.wrong == []
 
 
+@pytest.mark.rotate(2)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_lost_second_factor_is_taken_away_for_the_admins_password(
     served: tuple[Server, str],

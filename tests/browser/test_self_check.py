@@ -61,7 +61,7 @@ def broken() -> Iterator[tuple[Command, str]]:
         shutil.rmtree(folder)
 
 
-@pytest.mark.turn(1, 2)  # with the first story of tests/boot/test_story.py
+@pytest.mark.turn(3, 4)  # with stories of tests/boot and tests/daemon
 @pytest.mark.timeout(1500)  # three minutes where nothing else runs, and many times that elsewhere
 def test_a_broken_guest_is_diagnosed_checked_and_mended_by_clicks_and_boots(
     page: Page,  # noqa: F811

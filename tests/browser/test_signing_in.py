@@ -34,6 +34,7 @@ def code(secret: str, steps: int = 0) -> str:
     return pyotp.TOTP(secret).generate_otp(int(time.time()) // 30 + steps)
 
 
+@pytest.mark.rotate(2)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_signs_in_at_a_provider_and_out_again(
     server: Server,
@@ -59,6 +60,7 @@ def test_one_signs_in_at_a_provider_and_out_again(
     assert visitor.wrong == []
 
 
+@pytest.mark.rotate(2)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_sets_a_second_factor_up_and_is_asked_for_it(
     server: Server,

@@ -43,6 +43,7 @@ def test_of_two_callers_one_enters_and_one_leaves(
     assert host.virsh("domstate", NAME).strip() == "shut off"
 
 
+@pytest.mark.rotate(3)
 @pytest.mark.parametrize(
     "step", ["place the rescue image", "stop the instance", "start the rescue system"]
 )

@@ -43,7 +43,7 @@ def repair(access: dict[str, object], script: str) -> str:
         return words
 
 
-@pytest.mark.turn(1, 2)
+@pytest.mark.turn(2, 4)
 def test_a_broken_running_guest_is_rescued_without_any_right_of_root(
     host: Machine, member: Member, guests: Guests
 ) -> None:

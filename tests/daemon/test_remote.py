@@ -32,7 +32,7 @@ def far1(guests: Guests) -> str:
     return guests.define(Layout.BIOS, guests.disk(Layout.BIOS, NAME))
 
 
-@pytest.mark.turn(0, 2)
+@pytest.mark.turn(1, 4)
 def test_a_guest_is_rescued_from_another_machine(
     host: Machine, far: Member, server: Server, guests: Guests, far1: str
 ) -> None:

@@ -1,8 +1,8 @@
 """Which breakages are put together on a disk, and which of them are tried today.
 
 Every day another breakage of each link of the chain, on another kind of guest once a link has been
-gone through: nine breakages or more a day, and all of them within weeks. Half of a day's disks
-are booted when they are mended.
+gone through: nine breakages or more a day, and all of them within weeks. One of a day's disks is
+booted when it is mended.
 
 At most four share a boot, of different links and none in another's way. Each must be among what was
 mended, so none hides behind another.

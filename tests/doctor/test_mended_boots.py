@@ -16,11 +16,10 @@ from lab.layout import Layout
 from lab.mending import Doctor
 from tests.doctor import sampling
 from tests.doctor.sampling import Boot
-from tests.rotating import rotating
 
 Patients = Callable[..., Doctor]
 BOOT_S: Final = 240  # a deadline; it takes about 13 in emulation where nothing else runs
-TODAY: Final = rotating(sampling.today(), 2)
+TODAY: Final = [pytest.param(one, id=str(one)) for one in sampling.today()]
 REST: Final = [
     pytest.param(one, marks=pytest.mark.slow, id=str(one))
     for layout in Layout
@@ -28,6 +27,7 @@ REST: Final = [
 ]
 
 
+@pytest.mark.rotate(4)
 @pytest.mark.parametrize("broken", [*TODAY, *REST])
 def test_a_guest_boots_again_when_all_of_its_faults_are_mended(
     broken: Boot, patient: Patients

@@ -152,6 +152,7 @@ UNTRUSTED: Final = {
 }
 
 
+@pytest.mark.rotate(2)
 @pytest.mark.parametrize(("signer", "form", "options"), UNTRUSTED.values(), ids=UNTRUSTED)
 def test_what_the_guests_keys_have_not_signed_is_never_used(
     signer: int | None,

@@ -17,6 +17,7 @@ from lab.mending import Doctor
 from lifebuoy.guest.doctor.loops import attached
 
 
+@pytest.mark.rotate(5)
 @pytest.mark.parametrize("after_s", [0.5, 1.0, 1.5, 2.0, 2.5])
 def test_a_repair_killed_half_way_is_finished_by_the_next(
     after_s: float, patient: Callable[..., Doctor]

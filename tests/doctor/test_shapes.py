@@ -60,6 +60,7 @@ def is_explained(report: Report, shape: Shape, finding: str) -> bool:
     return named and all(one["repair"] is None for one in seen)
 
 
+@pytest.mark.rotate(3)
 @pytest.mark.parametrize("shape", Shape)
 def test_a_healthy_shape_has_no_finding_above_note(shape: Shape, shape_patient: Patients) -> None:
     report = shape_patient(shape).report()
@@ -92,6 +93,7 @@ def _today(shape: Shape, *, by_hand: bool) -> list[Fault]:
     return chosen
 
 
+@pytest.mark.rotate(3)
 @pytest.mark.parametrize("shape", Shape)
 def test_faults_of_a_shape_are_found_together_and_mended(
     shape: Shape, shape_patient: Patients
@@ -103,6 +105,7 @@ def test_faults_of_a_shape_are_found_together_and_mended(
     assert {fault.finding for fault in faults} <= set(report.mended), report.words
 
 
+@pytest.mark.rotate(3)
 @pytest.mark.parametrize("shape", Shape)
 def test_what_needs_a_package_is_explained_in_the_words_of_its_distribution(
     shape: Shape, shape_patient: Patients

@@ -33,13 +33,14 @@ from tests.libvirt.backups import (
     sources,
     write,
 )
-from tests.rotating import rotating
+
+pytestmark = pytest.mark.rotate(2)  # of the drivers
 
 #: Makes a desk over an instance with these disks: format by target.
 Desks = Callable[..., Desk]
 
 
-@pytest.fixture(params=rotating(["embedded", "session"]))
+@pytest.fixture(params=["embedded", "session"])
 def desks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desks]:
     """On a driver; they take turns."""
     host: Host
