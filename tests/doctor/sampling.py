@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pytest
+
 from lab.breakage import registry
 from lab.layout import Layout
 from lab.recipe import Where
@@ -53,22 +55,38 @@ def link_of(name: str) -> Link:
     return _LINKS[registry()[name].finding]
 
 
+def layouts(day: int) -> tuple[Layout, ...]:
+    """The guests of one day: each takes minutes to build where it is not there yet."""
+    return (Layout.BIOS, Layout.UEFI if day % 2 else Layout.LVM)
+
+
 def sample(day: int) -> list[Boot]:
     """The boots of one day."""
     chosen: dict[Layout, list[str]] = {}
     for link in Link:
-        names = [name for name in registry() if link_of(name) is link]
+        homes = {
+            name: [one for one in layouts(day) if one in breakage.layouts]
+            for name, breakage in registry().items()
+            if link_of(name) is link
+        }
+        names = [name for name, its in homes.items() if its]
         if not names:
             continue
-        name = names[day % len(names)]
-        layouts = [one for one in Layout if one in registry()[name].layouts]
-        chosen.setdefault(layouts[day // len(names) % len(layouts)], []).append(name)
+        turn = day // 2  # it has had the same layouts so often before
+        name = names[turn % len(names)]
+        layout = homes[name][turn // len(names) % len(homes[name])]
+        chosen.setdefault(layout, []).append(name)
     return [boot for layout, names in chosen.items() for boot in _packed(layout, names)]
 
 
 def today() -> list[Boot]:
     """The sample of this run."""
     return sample(rotating.day())
+
+
+def todays(layout: Layout) -> tuple[pytest.MarkDecorator, ...]:
+    """The marks of a test of that layout: slow where it is none of today's."""
+    return () if layout in layouts(rotating.day()) else (pytest.mark.slow,)
 
 
 def everything(layout: Layout) -> list[Boot]:

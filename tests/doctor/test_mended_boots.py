@@ -27,7 +27,7 @@ REST: Final = [
 ]
 
 
-@pytest.mark.rotate(4)
+@pytest.mark.rotate(5)
 @pytest.mark.parametrize("broken", [*TODAY, *REST])
 def test_a_guest_boots_again_when_all_of_its_faults_are_mended(
     broken: Boot, patient: Patients
