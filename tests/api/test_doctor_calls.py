@@ -104,6 +104,7 @@ def test_an_owner_who_was_not_given_it_sees_nothing_of_it(played: Server) -> Non
             assert client.post(PAGE + path, data={"csrf": csrf}).status_code == 404, path
 
 
+@pytest.mark.turn(1, 2)
 def test_a_rescue_system_without_a_doctor_is_told_of() -> None:
     with embedded() as machine, serving(machine.command) as server:
         server.account("ana", "admin")

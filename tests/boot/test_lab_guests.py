@@ -56,6 +56,7 @@ def test_a_wrong_password_does_not_open_a_guest(tmp_path: Path) -> None:
     assert seen.verdict is Verdict.REFUSED
 
 
+@pytest.mark.turn(0, 2)
 def test_a_guest_without_grub_files_does_not_boot(tmp_path: Path) -> None:
     (disk,) = break_guests(Layout.BIOS, ["grub_files_gone"], tmp_path).values()
     seen = boot_broken(Layout.BIOS, "grub_files_gone", disk)

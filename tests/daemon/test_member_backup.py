@@ -37,6 +37,7 @@ def names(host: Machine) -> list[str]:
     return sorted(path.name for path in host.path(FOLDER).iterdir() if NAME in path.name)
 
 
+@pytest.mark.turn(1, 2)
 def test_a_member_makes_goes_back_to_and_deletes_points(
     host: Machine, idle: Member, guests: Guests
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_member_makes_goes_back_to_and_deletes_points(
     assert [one for one in pools if one.startswith("lifebuoy-")] == []
 
 
+@pytest.mark.turn(0, 2)
 def test_a_running_instance_has_its_points_deleted_while_it_runs(
     host: Machine, idle: Member, guests: Guests
 ) -> None:

@@ -126,6 +126,7 @@ def test_a_worker_elsewhere_goes_on_with_what_one_beside_the_guest_began(
     assert guests.definition(NAME) == before and guests.stay_media() == []
 
 
+@pytest.mark.turn(1, 2)
 def test_a_worker_whose_ssh_to_the_host_is_cut_is_followed_by_one_that_is_there(
     here: Party,
     host: Machine,
