@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from lab.layout import Layout
 from tests.daemon.guests import FOLDER, Guests
 from tests.daemon.machine import Machine
