@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from tests.api.embedded import _DEFINE, _DESTROY, NAME, Machine
+from tests.api.server import V1, Server, ended, serving
 from tests.conftest import SHORT_TMP
 from tests.libvirt.backups import definition, disk, write
 from tests.libvirt.command import Command, idle_iso
@@ -29,3 +33,27 @@ def with_disks() -> Iterator[Machine]:
     finally:
         command.python(_DESTROY)
         shutil.rmtree(home)
+
+
+@contextmanager
+def served() -> Iterator[tuple[Machine, Server]]:
+    """One with its server, an admin, an operator and two owners: 'ben' has it."""
+    with with_disks() as made, serving(made.command) as server:
+        people = (("ada", "admin"), ("olga", "operator"), ("ben", "owner"), ("eve", "owner"))
+        for name, role in people:
+            server.account(name, role)
+        with server.client(server.key("ada", "administer", "read")) as admin:
+            given = admin.put(f"{V1}/accounts/ben/instances/-/{made.uuid}")
+            assert given.status_code == 204, given.text
+        yield made, server
+
+
+def done(server: Server, client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
+    """What an operation led to; the paths of ``client`` may begin at an instance."""
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"].endswith(answer.json()["id"])
+    with server.client(client.headers["authorization"].partition(" ")[2]) as other:
+        found = ended(other, answer.json()["id"])
+    assert found["state"] == "done", found
+    result: dict[str, Any] = found["result"]
+    return result

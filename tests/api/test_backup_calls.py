@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.disks import with_disks
+from tests.api.disks import done, served
 from tests.api.embedded import Machine
-from tests.api.server import V1, Server, ended, serving
+from tests.api.server import V1, Server
 from tests.libvirt.backups import content, write
 from tests.libvirt.command import validated
 
@@ -18,14 +18,8 @@ from tests.libvirt.command import validated
 @pytest.fixture(scope="module")
 def machine() -> Iterator[tuple[Machine, Server]]:
     """A stopped instance with disks, its server, and an operator and two owners: 'ben' has it."""
-    with with_disks() as made, serving(made.command) as server:
-        for name, role in (("ada", "admin"), ("olga", "operator"), ("ben", "owner")):
-            server.account(name, role)
-        server.account("eve", "owner")
-        with server.client(server.key("ada", "administer", "read")) as admin:
-            given = admin.put(f"{V1}/accounts/ben/instances/-/{made.uuid}")
-            assert given.status_code == 204, given.text
-        yield made, server
+    with served() as made:
+        yield made
 
 
 @pytest.fixture
@@ -35,17 +29,6 @@ def ben(machine: tuple[Machine, Server]) -> Iterator[httpx.Client]:
     with server.client(server.key("ben", "read", "act")) as client:
         client.base_url = f"{server.url}{V1}/instances/-/{made.uuid}"
         yield client
-
-
-def done(server: Server, client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
-    """What an operation led to."""
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["location"].endswith(answer.json()["id"])
-    with server.client(client.headers["authorization"].partition(" ")[2]) as other:
-        found = ended(other, answer.json()["id"])
-    assert found["state"] == "done", found
-    result: dict[str, Any] = found["result"]
-    return result
 
 
 def test_a_point_is_made_gone_back_to_and_deleted(

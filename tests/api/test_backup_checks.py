@@ -11,25 +11,19 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.disks import with_disks
+from tests.api.disks import done, served
 from tests.api.embedded import Machine
 from tests.api.pages import csrf_of, signed_in
 from tests.api.remote import remote
-from tests.api.server import V1, Server, ended, serving
+from tests.api.server import V1, Server
 from tests.libvirt.command import until
 
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[tuple[Machine, Server]]:
     """A stopped instance with disks, its server, an operator and two owners: 'ben' has it."""
-    with with_disks() as made, serving(made.command) as server:
-        for name, role in (("olga", "operator"), ("ben", "owner"), ("eve", "owner")):
-            server.account(name, role)
-        server.account("ada", "admin")
-        with server.client(server.key("ada", "administer")) as admin:
-            given = admin.put(f"{V1}/accounts/ben/instances/-/{made.uuid}")
-            assert given.status_code == 204, given.text
-        yield made, server
+    with served() as made:
+        yield made
 
 
 @pytest.fixture
@@ -43,18 +37,11 @@ def olga(machine: tuple[Machine, Server]) -> Iterator[httpx.Client]:
 
 def pointed(server: Server, client: httpx.Client, **body: object) -> str:
     """The id of a new point."""
-    answer = client.post("backups", json=body)
-    assert answer.status_code == 202, answer.text
-    with server.client(client.headers["authorization"].partition(" ")[2]) as other:
-        found = ended(other, answer.json()["id"])
-    assert found["state"] == "done", found
-    return str(found["result"]["id"])
+    return str(done(server, client, client.post("backups", json=body))["id"])
 
 
 def deleted(server: Server, client: httpx.Client, id: str) -> None:
-    answer = client.delete(f"backups/{id}")
-    with server.client(client.headers["authorization"].partition(" ")[2]) as other:
-        assert ended(other, answer.json()["id"])["state"] == "done"
+    done(server, client, client.delete(f"backups/{id}"))
 
 
 def verified(client: httpx.Client, id: str) -> dict[str, Any]:

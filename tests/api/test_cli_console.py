@@ -13,18 +13,16 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-import pycdlib
 import pytest
 
 from tests.api.embedded import define, embedded
 from tests.api.remote import Remote, remote
 from tests.api.server import Server, serving
 from tests.conftest import definition
-from tests.libvirt.command import Command, until
+from tests.libvirt.command import Command, bootable_iso, until
 
 NAME: Final = "echo"
 _WAIT_S: Final = 60.0
@@ -39,7 +37,7 @@ _ECHO: Final = bytes.fromhex(
 def server() -> Iterator[Server]:
     """A server whose instance 'echo' runs; 'vm' is stopped."""
     with embedded() as machine:
-        medium = echo_iso(machine.command.home / "echo.iso")
+        medium = bootable_iso(machine.command.home / "echo.iso", _ECHO)
         text = definition(NAME, medium=str(medium))
         text = text.replace("hvm</type><bios useserial='yes'/>", "hvm</type><boot dev='cdrom'/>")
         define(machine.command, text)
@@ -54,16 +52,6 @@ def server() -> Iterator[Server]:
 def ana(server: Server) -> Remote:
     """The command line of an operator."""
     return remote(server, "ana")
-
-
-def echo_iso(path: Path) -> Path:
-    iso = pycdlib.PyCdlib()
-    iso.new()
-    iso.add_fp(BytesIO(_ECHO), len(_ECHO), "/BOOT.;1")
-    iso.add_eltorito("/BOOT.;1", "/BOOT.CAT;1")
-    iso.write(str(path))
-    iso.close()
-    return path
 
 
 @dataclass

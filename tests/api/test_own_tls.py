@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,18 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.api.server import PASSWORD, Server, serving
-from tests.conftest import SHORT_TMP
 from tests.daemon.certificates import Authority, Pair
 from tests.libvirt.command import Command, until
 
 _LOOPBACK: Final = "127.0.0.1"
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="lbw-", dir=SHORT_TMP))
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture

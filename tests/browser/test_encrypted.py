@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,16 +11,13 @@ from typing import Final
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from lab import cache, images
 from lifebuoy.hypervisor import connect
 from tests.api.remote import remote
 from tests.api.server import V1, Server, serving, written
 from tests.boot import apart, inside, machine
 from tests.browser.looking import hurdles
 from tests.browser.test_console import page, sign_in  # noqa: F401  # its fixture
-from tests.browser.test_self_check import done, ends_well, forget, in_dialog
-from tests.conftest import SHORT_TMP
-from tests.libvirt.command import Command
+from tests.browser.test_self_check import done, ends_well, in_dialog, owned
 
 NAME: Final = "sealed"
 PASSWORD: Final = "Quiet-Word-5"
@@ -76,23 +70,10 @@ def define(folder: Path) -> str:
         return machine.settled(host, xml).uuid
 
 
-@contextmanager
-def sealed() -> Iterator[tuple[Command, str]]:
-    """The owner's command, and the UUID of an instance with an empty disk; nothing runs
-    afterwards."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, for the rescue image")
-    folder = Path(tempfile.mkdtemp(prefix="lbk-", dir=SHORT_TMP))
-    try:
-        (folder / "home").mkdir()
-        (folder / "home" / "images").symlink_to(images.get(cache.folder(os.environ), print))
-        uuid = apart.run(define, folder)
-        try:
-            yield Command(f"qemu:///embed?root={folder}/libvirt", folder / "home"), uuid
-        finally:
-            apart.run(forget, folder)
-    finally:
-        shutil.rmtree(folder)
+def sealed(folder: Path) -> str:
+    """An instance there with an empty disk; its UUID."""
+    uuid: str = apart.run(define, folder)
+    return uuid
 
 
 @contextmanager
@@ -121,7 +102,7 @@ def watching() -> Iterator[list[str]]:
 
 @pytest.mark.timeout(1500)
 def test_a_passphrase_given_on_the_page_unlocks_and_is_seen_nowhere(page: Page) -> None:  # noqa: F811
-    with sealed() as (command, uuid), serving(command) as server:
+    with owned(sealed) as (command, uuid), serving(command) as server:
         server.account("ana", "admin")
         place = f"/instances/-/{uuid}"
         with server.client(server.key("ana", "read", "act")) as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -40,19 +40,26 @@ def forget(folder: Path) -> None:
             machine.forget(host, domain)
 
 
-@contextmanager
-def broken() -> Iterator[tuple[Command, str]]:
-    """The guest's owner's command, and its UUID; nothing runs afterwards."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, for loop devices and mounts")
+def broken(folder: Path) -> str:
+    """A guest there that has lost its GRUB files; its UUID."""
     base = cache.folder(os.environ)
+    native.raw_copy(guest.get(base, Layout.BIOS, print).base, folder / "disk")
+    native.apply(folder / "disk", "grub_files_gone")
+    uuid: str = apart.run(define, folder)
+    return uuid
+
+
+@contextmanager
+def owned(make: Callable[[Path], str]) -> Iterator[tuple[Command, str]]:
+    """The command of the owner of an instance that is made in a folder, and its UUID; nothing runs
+    afterwards."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for loop devices, mounts and the rescue image")
     folder = Path(tempfile.mkdtemp(prefix="lbk-", dir=SHORT_TMP))
     try:
-        native.raw_copy(guest.get(base, Layout.BIOS, print).base, folder / "disk")
-        native.apply(folder / "disk", "grub_files_gone")
+        uuid = make(folder)
         (folder / "home").mkdir()
-        (folder / "home" / "images").symlink_to(images.get(base, print))
-        uuid = apart.run(define, folder)
+        (folder / "home" / "images").symlink_to(images.get(cache.folder(os.environ), print))
         try:
             yield Command(f"qemu:///embed?root={folder}/libvirt", folder / "home"), uuid
         finally:
@@ -67,7 +74,7 @@ def test_a_broken_guest_is_diagnosed_checked_and_mended_by_clicks_and_boots(
     page: Page,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    with broken() as (command, uuid), serving(command) as server:
+    with owned(broken) as (command, uuid), serving(command) as server:
         server.account("ana", "admin")
         with server.client(server.key("ana", "read", "act")) as client:
             sign_in(page, server, "ana")

@@ -141,9 +141,14 @@ def validated(text: str, schema: str) -> Any:
 
 def idle_iso(path: Path) -> Path:
     """A bootable ISO whose system does nothing but to power off: an image of an owner's own."""
+    return bootable_iso(path, _IDLE)
+
+
+def bootable_iso(path: Path, code: bytes) -> Path:
+    """An ISO whose boot sector is ``code``."""
     iso = pycdlib.PyCdlib()
     iso.new()
-    iso.add_fp(BytesIO(_IDLE), len(_IDLE), "/BOOT.;1")
+    iso.add_fp(BytesIO(code), len(code), "/BOOT.;1")
     iso.add_eltorito("/BOOT.;1", "/BOOT.CAT;1")
     iso.write(str(path))
     iso.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ MODULES: Final = {
 }
 
 
-class Commands(MutableMapping[str, Any]):
+class Commands(Mapping[str, Any]):
     """The commands by name, as Typer makes them; their names are known without loading any."""
 
     def __init__(self, **settings: Any) -> None:
@@ -54,20 +54,11 @@ class Commands(MutableMapping[str, Any]):
             self._made |= self._load(name, MODULES[name])
         return self._made[name]
 
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._made[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._made[name]
-
     def __iter__(self) -> Iterator[str]:
         return iter(MODULES)
 
     def __len__(self) -> int:
         return len(MODULES)
-
-    def __contains__(self, name: object) -> bool:
-        return name in MODULES
 
     def _load(self, name: str, module: str) -> dict[str, Any]:
         found = import_module(f"lifebuoy.cli.{module}")

@@ -20,7 +20,7 @@ class RootGroup(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.commands = Commands(
+        self.commands = Commands(  # type: ignore[assignment]  # none is added
             pretty_exceptions_short=True,
             rich_markup_mode=self.rich_markup_mode,
             suggest_commands=self.suggest_commands,
